@@ -391,6 +391,49 @@ def test_wrong_arguments(archive: Path, tmp_path: Path):
         catalogue.build(tmp_path / "nothing", tmp_path / "c")
 
 
+def test_no_products_make_no_catalogue(archive: Path, here: InProcess):
+    out = archive.parent / "c"
+    for given, more in ((archive / "nope", {}), (archive, {"wanted": Filter(target="Rhea")})):
+        with pytest.raises(NoMatchError):
+            catalogue.build(given, out, **more)
+        assert not out.exists()
+    # A folder that is something else is refused before products are sought.
+    with pytest.raises(CatalogueError, match="not empty"):
+        catalogue.build(archive / "nope", archive)
+
+
+def test_a_source_that_is_gone_is_told_of(archive: Path, here: InProcess):
+    out = archive.parent / "c"
+    build(archive)
+    shutil.rmtree(archive / "D230")
+    with pytest.raises(NoMatchError, match=r"the catalogue has 4 products of .*D230: to take out"):
+        catalogue.build(archive / "D230", out)
+    with pytest.raises(NoMatchError) as told:
+        catalogue.build(archive / "D231", out)
+    assert "the catalogue has" not in str(told.value)
+    assert len(names(out)) == 4
+
+
+def test_products_without_pointing_are_told_of(archive: Path, here: InProcess):
+    summary = build(archive)
+    assert summary.unpointed == 4
+    assert str(summary).endswith("; 120 spectra added; 4 without pointing")
+    (line,) = summary.lines()
+    assert line.startswith(f"without pointing: {product_id(0)} and 3 more: no SPICE kernels: ")
+    # As much of what an interrupted build has staged.
+    write_product(archive, product_id(5), band_bin=64, line_bin=4, samples=1)
+
+    def stop(job: Any, shared: Any) -> dict[str, Any]:
+        staging.attempt(job, shared)
+        raise Interrupted
+
+    here.function = stop
+    with pytest.raises(Interrupted):
+        build(archive)
+    summary = build(archive)
+    assert str(summary) == "1 done, 0 failed, 4 up to date; 15 spectra added; 1 without pointing"
+
+
 # --- The command -------------------------------------------------------------------------------
 
 
@@ -402,7 +445,9 @@ def test_the_command(archive: Path, here: InProcess):
     out = archive.parent / "c"
     result = command("build", archive, "--out", out, "--workers", 1)
     assert result.exit_code == 0, result.output
-    assert result.output == f"4 done, 0 failed, 0 up to date; 120 spectra added; {out}\n"
+    told = "4 done, 0 failed, 0 up to date; 120 spectra added; 4 without pointing"
+    assert result.stdout == f"{told}; {out}\n"
+    assert "without pointing: " in result.stderr and "pass --kernels (files" in result.stderr
     told = command("info", out).output
     assert "products  4: 0 failed, 4 without pointing, 0 without data" in told
     assert "spectra   120" in told
@@ -547,7 +592,7 @@ def test_two_builds_do_not_clash(many: Path, tmp_path: Path):
     told = [build.communicate() for build in builds]
     codes = sorted(build.returncode for build in builds)
     assert codes == [0, 1], told
-    assert any(b"written by process" in err and b"wait for it" in err for _, err in told)
+    assert any(b"is being written by" in err and b"wait for it" in err for _, err in told), told
     assert len(names(tmp_path / "out")) == COUNT
 
 

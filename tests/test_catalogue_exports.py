@@ -12,6 +12,7 @@ import json
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,7 @@ from helpers import catalogues
 from uvisxr.catalogue import epncore, exports, granules, stac, store
 from uvisxr.catalogue.database import Tables, opened
 from uvisxr.cli import catalogue_export, main
-from uvisxr.errors import ArgumentError, ExportError
+from uvisxr.errors import ArgumentError, ExportError, UvisWarning
 from uvisxr.instrument.channel import FUV
 
 #: Columns that every table of EPN-TAP has (REC 2.0, section 3), with unit and UCD.
@@ -489,6 +490,40 @@ def test_wrong_arguments_are_said(tables, tmp_path):
         exports.epn_tap(tables, folder="/archive")
     with pytest.raises(ArgumentError, match="url="):
         exports.write_stac(tables, tmp_path, url="https://pds.example")
+
+
+def test_what_is_served_is_there(tmp_path, monkeypatch):
+    """Else addresses are of this machine, and nobody notices."""
+    tables = Tables(*catalogues.tables(12))
+    with pytest.raises(ArgumentError, match=r"none of the 24 files .* such as /archive/"):
+        exports.epn_tap(tables, folder="/nowhere", url="https://pds.example")
+    with pytest.raises(ArgumentError, match=r"none of the 24 files"):
+        exports.write_stac(tables, tmp_path / "stac", folder="/nowhere", url="https://pds.example")
+    assert not (tmp_path / "stac").exists()
+    with pytest.raises(ArgumentError, match="url='x': expected an address"):
+        exports.epn_tap(tables, folder="/archive", url="x")
+    labels = [*tables.products["label"].to_pylist()[:-1], "/other/A.LBL"]
+    some = tables._replace(products=with_column(tables.products, "label", labels))
+    with pytest.warns(UvisWarning, match=r"2 of 24 files do not lie in /archive, such as /other/"):
+        found = exports.epn_tap(some, folder="/archive", url="https://pds.example")
+    assert sum(url.startswith("file:") for url in found["access_url"].to_pylist()) == 1
+    monkeypatch.chdir("/")
+    near = exports.epn_tap(tables, folder="archive", url="https://pds.example")
+    assert near.equals(exports.epn_tap(tables, folder="/archive", url="https://pds.example"))
+    elsewhere = [f"s3://bucket/{k}.LBL" for k in range(len(labels))]
+    remote = tables._replace(products=with_column(tables.products, "label", elsewhere))
+    exports.epn_tap(remote, folder="/archive", url="https://pds.example")
+
+
+def test_items_are_read_as_the_page_says(tables, tmp_path, monkeypatch):
+    pytest.importorskip("pystac")
+    page = (Path(__file__).parent.parent / "docs" / "archive_pictures.md").read_text()
+    (code,) = re.findall(r"```python\n(import json.*?)```", page, re.DOTALL)
+    exports.write_stac(tables, tmp_path / "stac")
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(code, names)
+    assert len(list(names["collection"].get_items())) == tables.products.num_rows
 
 
 def test_the_command_exports_a_catalogue(tables, tmp_path):

@@ -391,6 +391,14 @@ def test_refused(text):
         ("1 < alt < 2", "they cannot be compared"),
         ("read_csv('x')", r"may not stand in a condition: expected comparisons"),
         ("kernels = 'x'", "kernels holds several texts"),
+        ("target = TITAN", "no column 'TITAN'; texts stand in single quotes: 'TITAN'"),
+        ("'RHEA' <> target OR lt = 5 AND target IN (TITAN)", "in single quotes: 'TITAN'"),
+        ('slit = "LOW_RESOLUTION"', "in single quotes: 'LOW_RESOLUTION'"),
+        ("lat = latitude", "no column 'latitude'; did you mean 'lat'?"),
+        ("lat > 1 && lon > 2", "(write AND) may not stand in a condition"),
+        ("on_disk || on_disk", "(write OR) may not stand in a condition"),
+        ("lat > 30 and", "the parser says: something is missing beside AND. Line 1"),
+        ("and lat > 30", "something is missing beside AND"),
         (5, "where=5: expected a condition"),
         (None, "where=None: expected a condition"),
     ],
@@ -399,6 +407,27 @@ def test_messages(text, says):
     with pytest.raises(ArgumentError) as error:
         expression.parse(text, schema.PRODUCTS | schema.SPECTRA)
     assert says in str(error.value)
+
+
+def test_names_in_other_spellings():
+    """They become those of the columns, of which there are few; other texts stay."""
+    columns = schema.PRODUCTS | schema.SPECTRA
+    for text, spelt in {
+        "target = 'titan'": "target = 'TITAN'",
+        "'Saturn Rings' <> target": "'S RINGS' <> target",
+        "TARGET IN ('da', 'Titan')": "target IN ('DAPHNIS', 'TITAN')",
+        "slit = 'low resolution'": "slit = 'LOW_RESOLUTION'",
+        "channel = 'fuv'": "channel = 'FUV'",
+        "body BETWEEN 'rhea' AND 'Titan'": "body BETWEEN 'RHEA' AND 'TITAN'",
+        "status = 'FAILED' OR optics = 'Telescope'": "status = 'failed' OR optics = 'telescope'",
+        "product = 'a'": "product = 'a'",
+        "error = 'A' AND target = slit": "error = 'A' AND target = slit",
+    }.items():
+        made, expected = (expression.parse(one, columns).expression for one in (text, spelt))
+        assert str(made) == str(expected)
+    assert str(expression.parse("product = 'a'", columns).expression) != (
+        str(expression.parse("product = 'A'", columns).expression)
+    )
 
 
 @pytest.mark.parametrize("name", [*schema.SPECTRA, *schema.PRODUCTS])

@@ -23,6 +23,7 @@ from uvisxr.batch import pipeline, work
 from uvisxr.catalogue import labels as found_labels
 from uvisxr.catalogue import layout, pieces
 from uvisxr.errors import ArgumentError, LabelError, PipelineError, ProductError
+from uvisxr.files import sha256
 from uvisxr.pds3 import qube
 from uvisxr.simulate import Simulation
 
@@ -285,6 +286,111 @@ def test_no_geometry_where_the_table_has_it(titan):
             uvisxr.open_found(other, wanted)
 
 
+@pytest.mark.slow
+def test_reflectances_stand_in_the_place_of_counts(titan):
+    """As in products: bins would be of counts, and not of I/F."""
+    steps = [
+        ("geometry", {"kernels": [str(k) for k in titan.kernels]}),
+        *pipelines(titan)["calibrated"],
+        ("reflectance", {}),
+    ]
+    with pytest.warns(UvisWarning, match="solar="):
+        ds = uvisxr.open_found(table([(titan.labels[0], 1, 2)]), steps)
+    assert "reflectance" in ds and "counts" not in ds
+    with pytest.raises(UvisError, match="do this step before reflectance"):
+        ds.uvis.bin({"alt": [0, 3000]})
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
+    """The same of no body, of a planet and of a moon."""
+    made = simulate.observation(tmp_path_factory.mktemp("mixed"), exposures=12, products=3, seed=1)
+    for path, target in zip(made.labels, ("STAR", "SATURN", "TITAN"), strict=True):
+        path.write_text(path.read_text().replace('"TITAN"', f'"{target}"'))
+    return made
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_geometries_of_several_targets(mixed, order, tmp_path):
+    """Whatever comes first, fields of some products are there, and no attribute is of one alone."""
+    steps = [("geometry", {"kernels": [str(k) for k in mixed.kernels], "lon_direction": "east"})]
+    rows = [(mixed.labels[k], pic, 20 + k) for k in order for pic in (3, 1)]
+    n = len(rows)
+    looks = {"lat": [1.0] * n, "lat_min": [0.0] * n, "lon_max": [9.0] * n, "distance": [1.0] * n}
+    given = table(rows, body=["RHEA"] * n, counts_far=[7.0] * n, primary=[True] * n, **looks)
+    ds = uvisxr.open_found(labelled(given), steps)
+    assert {"ring_radius", "lat", "geometry_setup", "geometry_time"} <= check_equal(ds, steps)
+    kind = np.repeat(order, 2)
+    assert ds.body.values.tolist() == [("", "SATURN", "TITAN")[k] for k in kind]
+    assert ds.target.values.tolist() == [("STAR", "SATURN", "TITAN")[k] for k in kind]
+    np.testing.assert_array_equal(np.isfinite(ds.lat), kind > 0)
+    np.testing.assert_array_equal(np.isfinite(ds.ring_emission_corners).any("corner"), kind == 1)
+    assert np.unique(ds.geometry_setup).size == 3 and ds.geometry_setup.dtype == np.int32
+    own = [uvisxr.open_product(p).uvis.geometry(mixed.kernels).attrs for p in mixed.labels]
+    for k, values in zip(kind, ds.target_radii.values, strict=True):
+        np.testing.assert_array_equal(values, own[k].get("target_radii", [np.nan] * 3))
+    assert not {"geometry_target", "target_radii"} & ds.attrs.keys()
+    assert ds.attrs["lon_direction"] == "east" and "kernels" in ds.attrs
+    # Of the table comes what the geometry does not say otherwise.
+    assert not {"lat_min", "lon_max", "distance", "primary"} & {*ds.variables}
+    assert "counts_far" in ds.variables
+    back = xr.load_dataset(ds.uvis.to_netcdf(tmp_path / "found.nc"))
+    assert back.body.values.tolist() == ds.body.values.tolist()
+    with pytest.raises(UvisError, match="another target"):
+        ds.uvis.bin({"alt": [0, 1e9]})
+
+
+def test_one_target(titan):
+    """Its attributes are those of a product."""
+    steps = [("geometry", {"kernels": [str(k) for k in titan.kernels]})]
+    ds = uvisxr.open_found(table(drawn(list(titan.labels), 4, 60, (1, 1))), steps)
+    own = uvisxr.open_product(titan.labels[0]).uvis.geometry(titan.kernels)
+    for name in ("geometry_target", "target_radii", "tangent", "kernels", "lon_direction"):
+        assert ds.attrs[name] == own.attrs[name]
+    assert ds.body.values.tolist() == ["TITAN"] * 3 and "target_radii" not in ds.variables
+
+
+def test_a_geometry_that_some_products_lack(mixed, tmp_path):
+    """That of the first product fails, and is left out."""
+    label = Path(shutil.copy(mixed.labels[0], tmp_path))
+    shutil.copy(mixed.labels[0].with_suffix(".DAT"), tmp_path)
+    label.write_text(label.read_text().replace('"STAR"', '"ENCELADUS"'))
+    kept = {"kernels": [str(k) for k in mixed.kernels], "on_error": "keep"}
+    rows = [(label, 1, 20), (mixed.labels[2], 1, 20)]
+    with pytest.warns(UvisWarning, match="left out"):
+        ds = uvisxr.open_found(table(rows), [("geometry", kept)])
+    assert np.isnan(ds.lat[0]) and np.isfinite(ds.lat[1])
+    assert np.isnat(ds.geometry_time[0]) and np.isnan(ds.geometry_setup[0])
+    assert ds.body.values.tolist() == ["", "TITAN"] and ": geometry(" in ds.attrs["history"]
+
+
+def test_a_lazy_step_that_some_products_lack(titan, monkeypatch):
+    """What the first product has not is there of the others."""
+    plain = uvisxr.accessor.UvisAccessor.rate
+
+    def rate(self):
+        if self._ds["product"].values[0] == titan.labels[0].stem:
+            raise ProductError("no rate of this one")
+        return plain(self)
+
+    monkeypatch.setattr(uvisxr.accessor.UvisAccessor, "rate", rate)
+    rows = [(path, 1, 20) for path in titan.labels[:2]]
+    with pytest.warns(UvisWarning, match="no rate of this one"):
+        ds = uvisxr.open_found(table(rows), [("rate", {"on_error": "keep"})]).compute()
+    assert np.isnan(ds.rate[0]).all() and np.isfinite(ds.rate[1]).all()
+
+
+@pytest.mark.parametrize("lacking", ["lon", "lat", "alt"])
+def test_a_geometry_where_the_table_does_not_know(titan, lacking):
+    """One place that is not known is enough, as in a catalogue that was built without kernels."""
+    rows = drawn(list(titan.labels), 4, 60, (1, 1), seed=4)
+    places = {name: np.linspace(1, 50, 3) for name in ("lon", "lat", "alt")}
+    places[lacking][1] = np.nan
+    given = table(rows, primary=[True] * 3, **places)
+    ds = uvisxr.open_found(given, [("geometry", {"kernels": [str(k) for k in titan.kernels]})])
+    assert "left_out" not in ds.attrs["history"].splitlines()[0] and np.isfinite(ds[lacking]).all()
+
+
 def test_a_mean_spectrum_is_one_line(titan):
     rows = drawn(list(titan.labels), 4, 60, (2, 4), seed=5)
     steps = pipelines(titan)["net"]
@@ -457,6 +563,17 @@ def test_spectra_are_taken_once(titan):
     assert ds.pixel.values.tolist() == [4, 5] and ds.body.values.tolist() == ["TITAN"] * 2
 
 
+def test_several_bodies_are_told(titan):
+    """Once, with the numbers; of none there is no place to mistake."""
+    rows = [(titan.labels[0], 3, pixel) for pixel in range(4)]
+    bodies = ["SATURN", "TITAN", "", "TITAN"]
+    with pytest.warns(UvisWarning, match=r"2 of TITAN, 1 of SATURN: .*body == 'TITAN'") as told:
+        ds = uvisxr.open_found(table(rows, body=bodies))
+    assert len(told) == 1
+    assert ds.isel(spectrum=ds.body == "TITAN").pixel.values.tolist() == [1, 3]
+    uvisxr.open_found(table(rows, body=["TITAN", "", "", "TITAN"]))
+
+
 def test_an_archive_that_has_moved(titan, tmp_path):
     rows = drawn(list(titan.labels), 4, 60, (1, 2), seed=9)
     for path in titan.labels:
@@ -491,6 +608,68 @@ def test_what_has_changed(titan, tmp_path):
         uvisxr.open_found(table([(label, 1, 2)]))
 
 
+@pytest.mark.parametrize("steps", [None, [("rate", {})]])
+def test_counts_that_have_changed(titan, tmp_path, steps):
+    """By the sums of a catalogue, of the spectra that are read; a table by hand may mean others."""
+    label = Path(shutil.copy(titan.labels[0], tmp_path))
+    data = Path(shutil.copy(titan.labels[0].with_suffix(".DAT"), tmp_path))
+    sums = uvisxr.open_product(label).counts.values[[1, 2], 5].sum(axis=-1)
+    given = table([(label, 1, 5), (label, 2, 5)], counts=sums.astype(float))
+    by_catalogue = given | {"label_sha256": [sha256(label)] * 2}
+    uvisxr.open_found(by_catalogue, steps).compute()
+    unknown = by_catalogue | {"counts": [np.nan, sums[1]]}
+    raw = np.fromfile(data, ">u2").reshape(-1, 64, 1024)
+    raw[1, 2 + 5, 500] += 1
+    raw.tofile(data)
+    with pytest.raises(
+        ProductError, match=r"^FUV2008_070_10_04: the counts .* pic 1, pixel 5 .* build"
+    ):
+        uvisxr.open_found(by_catalogue, steps).compute()
+    for other in (given, unknown):
+        uvisxr.open_found(other, steps).compute()
+
+
+@pytest.mark.parametrize("wrong", [300, -1, np.inf, 0.5, "x"])
+def test_flags_that_are_none(titan, wrong):
+    given = table([(titan.labels[0], 1, 2), (titan.labels[0], 1, 3)])
+    with pytest.raises(ArgumentError, match=r"found: quality=.*expected the sum of flags"):
+        uvisxr.open_found(given | {"quality": np.array([4, wrong])})
+    ds = uvisxr.open_found(given | {"quality": [4, None]})
+    assert ds.quality[0] & 4 and not ds.quality[1] & 4
+
+
+def test_names_that_are_none(titan):
+    given = table([(titan.labels[0], 1, 2)])
+    with pytest.raises(ArgumentError, match=r"row 0, of .* names no product"):
+        uvisxr.open_found(given | {"product": [None]})
+    with pytest.warns(UvisWarning, match=r"1 of 1 products .* 'WRONG' for FUV2008_070_10_04"):
+        uvisxr.open_found(given | {"product": ["WRONG"]})
+    uvisxr.open_found(given | {"product": [f"{titan.labels[0].stem}-0123abcd"]})
+
+
+def test_a_label_of_a_name_that_no_system_takes(titan):
+    given = table([(titan.labels[0], 1, 2)]) | {"label": ["x" * 5000]}
+    for archive in (None, titan.labels[0].parent):
+        with pytest.raises(LabelError, match=r"there is no label x+\.\.\.x+") as caught:
+            uvisxr.open_found(given, archive=archive)
+        assert len(str(caught.value)) < 1000
+
+
+def test_what_pandas_does_not_know(titan):
+    """Of its own types, that can be compared with nothing."""
+    import pandas as pd
+
+    rows = [(titan.labels[0], 1, pixel) for pixel in range(3)]
+    given = pd.DataFrame(table(rows))
+    given["on_disk"] = pd.array([True, None, False], "boolean")
+    given["seen"] = pd.array([2**30 + 1, None, 3], "Int64")
+    given["note"] = pd.array(["a", None, "b"], "string")
+    ds = uvisxr.open_found(given)
+    np.testing.assert_array_equal(ds.on_disk, [1, np.nan, 0])
+    np.testing.assert_array_equal(ds.seen, [2**30 + 1, np.nan, 3])
+    assert ds.note.values.tolist() == ["a", "", "b"]
+
+
 def test_a_fault_of_a_step_names_the_product(titan):
     steps = [("geometry", {"kernels": [str(k) for k in titan.kernels[:1]]})]
     with pytest.raises(UvisError, match="FUV2008_070_10_04: "):
@@ -503,7 +682,10 @@ def test_a_fault_of_a_step_names_the_product(titan):
 
 BAD = {
     "nothing": ({"product": [], "label": [], "pic": [], "pixel": []}, "no spectrum in it"),
-    "no label": ({"product": ["a"], "pic": [0], "pixel": [0]}, "the table has no label"),
+    "no label": (
+        {"product": ["a"], "pic": [0], "pixel": [0]},
+        r"the table has no label: .*'label'\]\)",
+    ),
     "no pic": ({"product": ["a"], "label": ["b"], "pixel": [0]}, "the table has no pic"),
     "no text": ({"product": ["a"], "label": [None], "pic": [0], "pixel": [0]}, "names no label"),
     "below": ({"product": ["a"], "label": ["b"], "pic": [-1], "pixel": [0]}, "pic=-1"),

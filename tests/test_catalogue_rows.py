@@ -338,6 +338,22 @@ class TestWithoutGeometry:
         assert check["pointing"] == "some" and "no pointing" in check["geometry_note"]
         assert any("no pointing" in text for text in check["warnings"])
 
+    def test_a_warning_of_what_is_known_is_no_reason(self, titan, tmp_path):
+        half, _ = without_half_of_the_pointing(titan, tmp_path)
+        for kernels, pointing in ((titan.kernels, "all"), (half, "some")):
+            folder = tmp_path / pointing
+            folder.mkdir()
+            for kernel in kernels:
+                shutil.copy(kernel, folder)
+            (kernel,) = folder.glob("*.tls")
+            (folder / "other").mkdir()
+            (folder / "other" / kernel.name).write_bytes(kernel.read_bytes() + b"\nAnother.\n")
+            row = read(titan.labels[1], folder).product
+            assert row["pointing"] == pointing
+            assert [text for text in row["warnings"] if "have one name but differ" in text]
+            assert ("no pointing" in row["geometry_note"]) == (pointing == "some")
+            assert bool(row["geometry_note"]) == (pointing == "some")
+
     def test_pointing_of_none(self, titan, tmp_path):
         kernels = [path for path in titan.kernels if path.suffix != ".bc"]
         found = read(titan.labels[1], kernels)

@@ -206,6 +206,11 @@ def _one(tmp_path: Path, **columns: object) -> Path:
         ((None, None), [0, 1, 2, 3, 4, 5]),
         ((-180, 180), [0, 1, 2, 3, 4, 5]),
         ((-1e-20, 5), [0]),
+        ((350, 370), [0, 1, 4, 5]),
+        ((365, 375), [1]),
+        ((-370.0 + 10, 5), [0, 1, 2, 3, 4, 5]),
+        ((350, 369.9), [0, 4, 5]),
+        ((700, 725 - 5), [0, 4, 5]),
     ],
 )
 def test_around_the_circle(lon, expected, tmp_path):
@@ -285,8 +290,17 @@ def test_times(tmp_path):
         ({"alt": 800}, "two ends of a range, km"),
         ({"alt": (1, 2, 3)}, "two ends"),
         ({"alt": (True, 2)}, "an end of a range, km"),
-        ({"lon": (0, 700)}, "-360 to 360"),
-        ({"lt": (0, np.nan)}, "-24 to 24"),
+        ({"lon": (0, 800)}, "-360 to 720"),
+        ({"lt": (0, np.nan)}, "-24 to 48"),
+        ({"lat": (60, 95)}, r"lat=95: expected an end of a range, degree, -90 to 90"),
+        ({"dec": (-91, None)}, "-90 to 90"),
+        ({"phase": (200, 300)}, "phase=200: expected .* 0 to 180"),
+        ({"distance": (-1, 5)}, "0 or more"),
+        (
+            {"product": "FUV0000"},
+            "no such product in the catalogue; did you mean 'FUV0000[0-9]{3}'",
+        ),
+        ({"product": ["nope"]}, "product='nope': there is no such product in the catalogue$"),
         ({"time": "soon"}, "is not a time"),
         ({"time": "2005-230T12:00"}, "of other times two"),
         ({"time": ("2006", "2005")}, "the earlier time first"),
@@ -296,12 +310,100 @@ def test_times(tmp_path):
         ({"on_disk": 1}, "True or False"),
         ({"line_bin": 0}, "1 to 1024"),
         ({"where": "altt > 1"}, "did you mean 'alt'"),
-        ({"altitude": (1, 2)}, "there is no argument altitude="),
+        ({"where": "latitude > 1"}, "there is no column 'latitude'; did you mean 'lat'"),
+        ({"where": "qqqq > 1"}, "there is no column 'qqqq'; docs/catalogue.md lists"),
+        ({"altitude": (1, 2)}, "there is no argument altitude=; did you mean alt="),
+        ({"longitude": (1, 2)}, "there is no argument longitude=; did you mean lon="),
     ],
 )
 def test_wrong_questions(given, says, made):
     with pytest.raises(ArgumentError, match=says):
         uvisxr.search(made[0], **given)
+
+
+def test_what_flags_leave_out(made):
+    folder, rows, _ = made
+    titan = (rows["target"] == "TITAN") & rows["primary"]
+    flagged = (titan & (rows["quality"] > 0)).sum()
+    found = uvisxr.search(folder, target="TITAN")
+    assert found.flagged() == flagged > 0
+    assert f"; {flagged:,} more have quality flags>" in repr(found)
+    some = uvisxr.search(folder, target="TITAN", exclude="star")
+    assert some.flagged() == (titan & (rows["quality"] == 4)).sum()
+    every = uvisxr.search(folder, target="TITAN", exclude=())
+    assert every.flagged() == 0 and "flags" not in repr(every)
+
+
+def test_which_condition_empties_an_answer(made):
+    folder, rows, _ = made
+    sound = rows["quality"] == 0
+    titan = sound & (rows["target"] == "TITAN") & rows["primary"]
+    found = uvisxr.search(folder, target="TITAN", alt=(1e9, None))
+    told = {"target TITAN": 0, "alt 1e+09.. km": titan.sum(), "no quality flags": 0}
+    assert found.without() == told
+    # Without a body each spectrum counts once.
+    found = uvisxr.search(folder, body="RHEA", channel="FUV")
+    primary = sound & rows["primary"] & (rows["channel"] == "FUV")
+    assert found.without()["body RHEA"] == primary.sum() > 0
+
+
+def _products(tmp_path: Path, **columns: list[str]) -> Path:
+    """A catalogue of three products, the second of which has failed, with columns as given."""
+    own, spectra = catalogues.tables(3, 1, 10)
+    columns = {"status": ["done", "failed", "done"], "error": ["", "cut off", ""]} | columns
+    told = spectra["product"].cast("string").to_pylist()
+    first = own["product"].cast("string").to_pylist()
+    for name, values in columns.items():
+        place = own.schema.get_field_index(name)
+        array = pa.array(values).cast(own.schema.field(place).type)
+        own = own.set_column(place, own.schema.field(place), array)
+    spectra = spectra.filter(pa.array([name != first[1] for name in told]))
+    if "product" in columns:
+        new = dict(zip(first, columns["product"], strict=True))
+        names = pa.array([new[name] for name in spectra["product"].to_pylist()])
+        field = spectra.schema.field("product")
+        spectra = spectra.set_column(0, field, names.dictionary_encode().cast(field.type))
+    with store.Writer(tmp_path / "c") as writer:
+        writer.commit(own, [spectra])
+    return tmp_path / "c"
+
+
+def test_products_that_failed(tmp_path):
+    folder = _products(tmp_path)
+    for where in ("status = 'failed'", "error = 'cut off' AND channel IS NOT NULL"):
+        found = uvisxr.search(folder, where=where)
+        assert len(found) == 0
+        assert found.products("error")["error"].to_pylist() == ["cut off"]
+    assert run(folder, "--products", "--where", "status = 'FAILED'").endswith("1 product\n")
+    # Where it is also asked about spectra, there are none; all others have some.
+    assert not uvisxr.search(folder, where="status = 'failed' AND pic = 0").products().num_rows
+    assert uvisxr.search(folder, exclude=()).products().num_rows == 2
+    assert uvisxr.search(folder, where="status = 'done'", exclude=()).products().num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("FUV2008_070_10_04", [0]),
+        ("fuv2008_070_10_04", [0]),
+        ("FUV2008_070_10_04-0123ABCD", [1]),
+        ("co-uvis-fuv2008_070_10_04", [0, 1]),
+        ("2008_070_10_04_fuv", [0, 1]),
+        ("COUVIS_0022/DATA/D2008_070/EUV2008_070_10_04.LBL", [2]),
+        (["euv2008_070_10_04_prime", "Fuv2008_070_10_04"], [0, 2]),
+    ],
+)
+def test_products_by_their_identifiers(given, found, tmp_path):
+    names = ["FUV2008_070_10_04", "FUV2008_070_10_04-0123abcd", "EUV2008_070_10_04_PRIME"]
+    ids = ["FUV2008_070_10_04"] * 2 + ["EUV2008_070_10_04"]
+    folder = _products(tmp_path, product=names, product_id=ids)
+    answer = uvisxr.search(folder, product=given, exclude=())
+    # The second has no spectra.
+    expected = {names[k] for k in found if k != 1}
+    assert {*answer.to_arrow("product")["product"].to_pylist()} == expected
+    for wrong, meant in (("FUV2008_070", names[0]), ("euv2008_070_10_05", names[2])):
+        with pytest.raises(ArgumentError, match=f"no such product.*did you mean '{meant}'"):
+            uvisxr.search(folder, product=wrong)
 
 
 def test_columns(made):
@@ -379,8 +481,13 @@ def test_files(made, tmp_path):
     with pytest.raises(ExportError, match="uvisxr did not write it"):
         found.to_csv(text)
     inside = next(made[0].glob("products/*.parquet"))
-    with pytest.raises(ExportError, match="read from it"):
-        found.to_parquet(inside, overwrite=True)
+    (tmp_path / "link").symlink_to(made[0] / "products")
+    for path in (inside, made[0] / "x.csv", tmp_path / "link/x.csv"):
+        with pytest.raises(ExportError, match="lies in the catalogue"):
+            found.to_parquet(path, overwrite=True)
+        with pytest.raises(ExportError, match="lies in the catalogue"):
+            found.to_csv(path)
+    (tmp_path / "link").unlink()
     assert sorted(one.name for one in tmp_path.iterdir()) == ["x.csv", "x.parquet"]
 
 
@@ -525,7 +632,10 @@ def test_command(made, tmp_path):
     assert run(*words, "--count") == f"{len(found)}\n"
     listed = run(*words, "-n", 7).splitlines()
     assert len(listed) == 9 and listed[0].split()[:3] == ["product", "window", "pic"]
-    assert listed[-1] == f"{len(found)} spectra, the first 7 above"
+    more = found.flagged()
+    assert listed[-1] == (
+        f"{len(found)} spectra, the first 7 above; {more} more have quality flags (--all-flags)"
+    )
     products = run(*words, "--products", "--columns", "product,label").splitlines()
     assert products[1].split()[0] == found.products("product")["product"][0].as_py()
     assert products[-1].startswith(f"{found.products().num_rows} products")
@@ -537,7 +647,21 @@ def test_command(made, tmp_path):
     assert run(folder, "--alt", "-", "1e9", "--all-flags", "--count") == (
         f"{len(uvisxr.search(folder, alt=(None, 1e9), exclude=()))}\n"
     )
-    assert run(folder, "--where", "alt > 1e9") == "0 spectra\n"
+    empty = run(folder, "--where", "alt > 1e9").splitlines()
+    assert empty[0] == "0 spectra"
+    assert empty[1].startswith("uvisxr: there would be ")
+    assert empty[1].endswith(" without 'where alt > 1e9'")
+    for words in (["--time", "2008", "--count"], ["--time=2008", "--count"], ["--time", "2008"]):
+        assert run(folder, *words, "--count").splitlines()[-1] == (
+            f"{len(uvisxr.search(folder, time='2008'))}"
+        )
+    assert run("--time", "2008", "-", folder, "--count") == (
+        f"{len(uvisxr.search(folder, time=('2008', None)))}\n"
+    )
+    one = uvisxr.search(folder).products("product")["product"][0].as_py()
+    assert run(folder, "--product", one.lower(), "--products").splitlines()[-1] == "1 product"
+    options = run("--help")
+    assert "None" not in options and "LOW HIGH" in options
 
 
 @pytest.mark.parametrize(
@@ -549,6 +673,12 @@ def test_command(made, tmp_path):
         (["--columns", "x"], "--columns x"),
         (["--count", "--csv", "x.csv"], "leave --count out"),
         (["--count", "--columns", "lat"], "has no --columns"),
+        (["--count", "--products"], "give one of --products and --count"),
+        (["--csv", "x.out", "--parquet", "./x.out"], "--csv and --parquet are one file, x.out"),
+        (["--alt", "nan", "5"], "'nan' is not a valid number."),
+        (["--time", "2010", "2004"], "--time 2010 2004: expected the earlier time first"),
+        (["--lat", "-", "95"], "--lat 95.0: expected"),
+        (["--columns", "latitude"], "there is no such column; did you mean 'lat'?"),
     ],
 )
 def test_wrong_commands(words, says, made):

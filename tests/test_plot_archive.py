@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.dates import num2date
 
+import uvisxr
 from uvisxr.catalogue import pictures, schema, store, totals
 from uvisxr.catalogue.database import Tables, opened
 from uvisxr.cli import catalogue_plot, main
@@ -127,6 +128,26 @@ def test_rows_are_named_and_summed_at_the_side(tables):
     assert right.get_ylabel() == "Products"
     key = [text.get_text() for text in ax.get_legend().get_texts()]
     assert key == ["FUV, upwards", "EUV, downwards"]
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (0, "Time (UTC, 2005-12-20)"),
+        (20, "Time (UTC, 2005-12-20 to 2006-01-09)"),
+        (90, "Time (UTC, 2005-12-20 to 2006-03-20)"),
+        (3000, "Time (UTC)"),
+    ],
+)
+def test_a_time_without_a_year_among_its_ticks_has_its_dates_beside(tables, days, said):
+    starts = [np.datetime64("2005-12-20T03:00", "us"), np.datetime64("2005-12-20T04:00", "us")]
+    starts[1] += np.timedelta64(days, "D")
+    products = with_column(tables.products.slice(0, 2), "time_start", starts)
+    ax = pictures.coverage(Tables(products, []))
+    assert ax.get_xlabel() == said
+    ax.figure.canvas.draw()
+    years = [text for text in labels(ax.xaxis) if text.startswith("20")]
+    assert years or days < 3000
 
 
 def test_colours_of_channels_differ_in_grey(tables):
@@ -295,6 +316,12 @@ def test_a_folder_gives_what_its_tables_give(folder, tables):
                 np.ma.filled(one.get_array(), -1) if one.get_array() is not None else 0,
                 np.ma.filled(other.get_array(), -1) if other.get_array() is not None else 0,
             )
+
+
+def test_a_search_finds_as_many_as_a_map_shows(folder):
+    found = uvisxr.search(folder, body="TITAN", channel="FUV", exclude=("lost", "dark_line"))
+    ax = pictures.looks(folder, "TITAN", channel="FUV", spacing=10.0)
+    assert f"{len(found):,} spectra" in ax.get_title().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def run(*words: object):

@@ -8,7 +8,8 @@ import xarray as xr
 
 import uvisxr
 from uvisxr import simulate
-from uvisxr.dataset import single
+from uvisxr.dataset import overview, single
+from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.simulate import Simulation
 
 
@@ -55,4 +56,116 @@ def test_bins_of_found_spectra(titan):
 def test_others_are_left_as_they_are(titan):
     ds = titan.open()
     assert single.as_exposures(ds) is ds
-    assert single.masks([(1, 2)]) == [(1, 2)]
+
+
+LEVEL = ("background", {"level": 4e-4, "error": 1e-5})
+
+
+@pytest.fixture(scope="module")
+def found(titan):
+    """Spectra at each stage: of 6 exposures, 3 of each."""
+    rows = [(path, pic, pixel) for path in titan.labels for pic in (0, 2) for pixel in (20, 21, 35)]
+    columns = zip(*((path.stem, str(path), pic, pixel) for path, pic, pixel in rows), strict=True)
+    table = dict(zip(("product", "label", "pic", "pixel"), columns, strict=True))
+    table |= {"phase": np.arange(18.0)}
+    bare = ("calibrate", {"files": titan.calibration, "smooth": False})
+    level = [LEVEL, bare]
+    stages = {
+        "counts": None,
+        "net": [LEVEL],
+        "rate": [("rate", {})],
+        "radiance": level,
+        "brightness": [*level, ("integrate", {"wl_range": (1450.0, 1800.0)})],
+    }
+    return {name: uvisxr.open_found(table, steps) for name, steps in stages.items()}
+
+
+CALLS = {
+    "bin": lambda ds: ds.uvis.bin(pixels=xr.DataArray(np.ones(18, bool), dims="spectrum")),
+    "integrate": lambda ds: ds.uvis.integrate((1450.0, 1800.0)),
+    "rate": lambda ds: ds.uvis.rate(),
+    "fill_nan": lambda ds: ds.uvis.fill_nan(),
+    "smooth": lambda ds: ds.uvis.smooth(),
+}
+
+#: What is shown to be next, and what more there is of exposures and pixels.
+NEXT = {
+    "counts": {"bin", "rate"},
+    "net": {"bin"},
+    "rate": {"bin"},
+    "radiance": {"bin", "integrate", "fill_nan", "smooth"},
+    "brightness": {"bin"},
+}
+
+
+@pytest.mark.parametrize("stage", NEXT)
+def test_what_is_shown_to_be_next_can_be_done(found, stage):
+    ds = found[stage]
+    shown = overview.next_steps(ds)
+    assert {*shown} == NEXT[stage] | {"to_netcdf"}
+    assert overview.pictures(ds) == []
+    for name in NEXT[stage]:
+        CALLS[name](ds)
+
+
+def test_exposures_are_those_of_the_spectra(found):
+    assert "exposures   6 of 240 s, 2008" in repr(found["counts"].uvis)
+    one = found["counts"].isel(spectrum=[0, 1])
+    assert "exposures   1 of 240 s" in repr(one.uvis)
+    assert "exposures   of 240 s" in repr(one.drop_vars("et").uvis)
+
+
+@pytest.mark.parametrize("step", ["geometry", "calibrate", "background", "flag", "rebin"])
+def test_steps_of_exposures_are_given_to_open_found(found, step):
+    given = {"flag": ([(0, 0)],)}.get(step, ())
+    with pytest.raises(ArgumentError, match=rf"^{step}: .*'spectrum'.*open_found\(found, steps\)"):
+        getattr(found["counts"].uvis, step)(*given)
+
+
+def test_others_are_of_products(found, tmp_path):
+    with pytest.raises(ArgumentError, match=r"plot\.spectrum: .* merge them with ds\.uvis\.bin"):
+        found["radiance"].uvis.plot.spectrum()
+    with pytest.raises(ArgumentError, match=r"to_json: .*uvisxr\.open_observation"):
+        found["radiance"].uvis.to_json(tmp_path / "a.json")
+
+
+def test_what_is_stacked_by_hand_is_told_so(titan):
+    ds = titan.open().stack(spectrum=("pic", "pixel"))
+    with pytest.raises(ArgumentError, match="pic and pixel were stacked"):
+        ds.uvis.calibrate(files=titan.calibration)
+
+
+def test_bins_keep_their_background(found):
+    """It was taken off of the radiances, and is in the counts, from which it cannot be taken."""
+    for stage in ("net", "radiance"):
+        binned = CALLS["bin"](found[stage])
+        assert overview.done(binned)["background"] == "by hand"
+        assert "rate" not in overview.next_steps(binned)
+        with pytest.raises(MissingStepError, match="rate: the spectra are binned already"):
+            binned.uvis.rate()
+    plain = CALLS["bin"](found["counts"])
+    assert "background" not in overview.done(plain)
+    assert "rate" in plain.uvis.rate()
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        [np.ones(18, bool)],
+        np.ones(18, bool),
+        [(0, 20), (0, 21)],
+        [[(0, 0)]],
+        [],
+        xr.DataArray(np.arange(18), dims="spectrum"),
+        [xr.DataArray(np.ones(18, bool), dims="pic")],
+    ],
+)
+def test_spectra_are_chosen_by_masks_alone(found, pixels):
+    """Pairs would be those of another frame than the coordinates."""
+    with pytest.raises(ArgumentError, match="a boolean DataArray over spectrum"):
+        found["counts"].uvis.bin(pixels=pixels)
+
+
+def test_masks_are_of_all_spectra(found):
+    with pytest.raises(ArgumentError, match="of 17 spectra, and the dataset of 18"):
+        found["counts"].uvis.bin(pixels=xr.DataArray(np.ones(17, bool), dims="spectrum"))

@@ -260,7 +260,30 @@ def test_filters_that_nothing_passes_say_what_there_is(
         list(expand(volume / source, wanted))
 
 
-@pytest.mark.parametrize("slit", ["HIGH", "LOW", "slit"])
+def test_beginnings_of_slits_and_years_and_months(tmp_path: Path):
+    write_product(tmp_path, "FUV2005_230_15_15")
+    (path,) = (product.label for product in expand(tmp_path))
+    start = "2005-230"
+    assert start in path.read_text(encoding="latin-1")
+    for wanted in (
+        *(Filter(slit=slit) for slit in ("low", "LOW ", "low res", "Low-Resolution")),
+        *(Filter(after=text) for text in ("2005", " 2005-08 ", "2005-08-18", "2004")),
+        *(Filter(before=text) for text in ("2006", "2005-09", "2005-231")),
+        Filter(after="2005", before="2006"),
+    ):
+        assert len(list(expand(tmp_path, wanted))) == 1, wanted
+    for wrong in (
+        *(Filter(slit="high"), Filter(slit="occ"), Filter(slit="OCCLTATION")),
+        *(Filter(after="2006"), Filter(after="2005-09"), Filter(before="2005")),
+        Filter(before="2005-08"),
+    ):
+        with pytest.raises(NoMatchError):
+            list(expand(tmp_path, wrong))
+    with pytest.raises(ArgumentError, match="leave no time between"):
+        Filter(after="2006", before="2005-12")
+
+
+@pytest.mark.parametrize("slit", ["O_", "slit", "LOW_RESOLUTIONS"])
 def test_a_slit_that_there_is_not(slit: str):
     with pytest.raises(
         ArgumentError, match=rf"^slit='{slit}': expected one of HIGH_RESOLUTION, LOW"
@@ -561,7 +584,7 @@ def test_binary_batch_file(tmp_path: Path):
     [
         {"channel": "HSP"},
         *({"after": text} for text in ("soon", "now", "20050818", "TRUE", "1_0", "9999-365", "")),
-        *({"before": text} for text in ("2005-400", "2006", "2006-01", "2305-001", 2006)),
+        *({"before": text} for text in ("2005-400", "2006-13", "2305", "2305-001", 20061)),
         {"after": "2005-231", "before": "2005-230"},
     ],
     ids=str,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Letters of the longest text that may be a misspelt value.
 _LONGEST_WORD = 80
 
+#: How like a name must be to be preferred to one with which the text begins.
+_LIKENESS = 0.8
+
 #: Numbers of the longest sequence that is an argument.
 _MOST = 100_000
 
@@ -134,7 +137,13 @@ def close(value: object, allowed: Iterable[Any]) -> str | None:
     if not isinstance(value, str) or len(value) > _LONGEST_WORD:
         return None
     old = bridge.VALUES.get(value)
-    return old if old in texts else next(iter(difflib.get_close_matches(value, texts, n=1)), None)
+    if old in texts:
+        return old
+    # A name in full, where it is shortened here, is less like it than others are.
+    begun = (one for one in texts if len(one) > 2 and value.lower().startswith(one.lower()))
+    short = max(begun, key=len, default=None)
+    near = difflib.get_close_matches(value, texts, n=1, cutoff=_LIKENESS if short else 0.6)
+    return next(iter(near), short)
 
 
 def nearest(value: object, allowed: Iterable[Any]) -> str:
@@ -168,6 +177,29 @@ def one_of(name: str, value: object, allowed: Iterable[Any], other: str = "") ->
 def choice(name: str, value: object, kind: Any, other: str = "") -> None:
     """Reject a value that is not among those of a `Literal`; see `choices`."""
     one_of(name, value, choices(kind), other)
+
+
+def begun(name: str, value: str, allowed: Iterable[str]) -> str:
+    """The one of some names in capitals that a text begins, whatever its case.
+
+    Parameters
+    ----------
+    name : str
+    value : str
+    allowed : iterable of str
+
+    Examples
+    --------
+    >>> from uvisxr.checks import begun
+    >>> begun("slit", "high", ("HIGH_RESOLUTION", "LOW_RESOLUTION"))
+    'HIGH_RESOLUTION'
+    """
+    allowed = tuple(allowed)
+    plain = str(value).strip().upper().replace(" ", "_").replace("-", "_")
+    fit = [one for one in allowed if one.startswith(plain)]
+    if not plain or len(fit) != 1:
+        raise refused(name, value, f"one of {', '.join(allowed)}{nearest(plain, allowed)}")
+    return fit[0]
 
 
 def only_one(**given: object) -> None:

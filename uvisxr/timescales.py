@@ -95,6 +95,7 @@ _FORM = re.compile(
     re.ASCII,
 )
 _NO_DAY = re.compile(r"\d{4}(-\d\d)?Z?", re.ASCII)
+_YEAR_OR_MONTH = re.compile(r"\s*(\d{4})(?:-(\d\d))?\s*", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -172,6 +173,20 @@ def parse_instant(text: str) -> Instant:
             f"{shortened(text, 40)!r} is not a time: {reason}expected UTC as "
             "2005-08-18T18:14:40.2 or 2005-230T18:14:40.2"
         ) from None
+
+
+def parse_beginning(text: str) -> Instant:
+    """Read a UTC, as `parse_instant`; or a year or a month, YYYY or YYYY-MM, which are where they
+    begin.
+
+    Examples
+    --------
+    >>> from uvisxr.timescales import format_doy, parse_beginning
+    >>> format_doy(parse_beginning("2004")), format_doy(parse_beginning("2005-08"))
+    ('2004-001T00:00:00.000', '2005-213T00:00:00.000')
+    """
+    short = _YEAR_OR_MONTH.fullmatch(text)
+    return parse_instant(f"{short[1]}-{short[2] or '01'}-01" if short else text)
 
 
 def parse_utc(text: str) -> np.datetime64:

@@ -156,7 +156,8 @@ def bin(  # noqa: A001 - what users type
     checks.only_one(by=by, pixels=pixels)
     listed = single.is_list(ds)
     if listed:
-        ds, pixels = single.as_exposures(ds), single.masks(pixels)
+        pixels = None if pixels is None else single.masks(ds, pixels)
+        ds = single.as_exposures(ds)
     checks.choice("mode", mode, BinMode)
     checks.choice("weights", weights, Weights)
     if not {*QUANTITIES, "counts"} & set(ds.variables):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import files
 from ..dataset import conventions
-from ..errors import bounded
+from ..errors import ExportError, bounded, shortened
 from . import schema
 from .question import COLUMNS
 
@@ -135,13 +135,18 @@ def write(
     batches: Iterator[pa.RecordBatch],
     names: tuple[str, ...],
     overwrite: bool | None,
-    inputs: list[Path],
+    catalogue: Path,
 ) -> Path:
     """Write batches to a file; arguments and errors as of `Found.to_parquet`."""
     path = Path(path).expanduser()
-    files.check_target(path, inputs)
+    files.check_target(path)
+    if files.real(path).is_relative_to(files.real(catalogue)):
+        raise ExportError(
+            f"{shortened(str(path))} lies in the catalogue {catalogue}, which holds nothing but "
+            "its own files: choose another folder"
+        )
     files.refuse_foreign(path, overwrite, _is_ours)
-    with files.whole_file(path, inputs) as temporary:
+    with files.whole_file(path) as temporary:
         (_parquet if form == "parquet" else _csv)(temporary, batches, names)
     return path
 

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import calls, checks
 from .._version import __version__
 from ..batch import reads, run
-from ..errors import ExportError
+from ..errors import ExportError, NoMatchError, shortened
 from ..files import absolute, is_file, is_folder
 from ..kernels import choose
 from ..pds3 import elsewhere
 from ..pds3.urls import is_url
-from ..reader.sources import Filter, Product, expand, same
+from ..reader.sources import Filter, Found, Product, expand, same
 from ..scratch import Scratch, decoded, encoded
-from . import schema, staging, tables
+from . import libraries, schema, staging, store, tables
 from .store import Writer
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ _ROWS, _PRODUCTS, _SECONDS = 400_000, 2000, 300.0
 
 #: Staged files that are read at once.
 _AT_ONCE = 100
+
+#: Different reasons for a lack of pointing that are told.
+_SHOWN = 5
 
 #: What becomes of products whose labels are gone.
 Missing = Literal["remove", "keep"]
@@ -58,20 +61,44 @@ class Summary(run.Summary):
         Spectra of the products that are new or have changed.
     removed : int
         Products taken out, as their labels are gone or others hold the same exposures.
+    spectra: int = 0
+    unpointed : int
+        Products among those read of which nothing is known of where they looked.
     """
 
     spectra: int = 0
     removed: int = 0
+    unpointed: int = 0
+    _reasons: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         told = super().__str__()
         more = f", {self.removed} removed" if self.removed else ""
-        return f"{told}{more}; {self.spectra} spectra added"
+        added = f"{self.spectra} {'spectrum' if self.spectra == 1 else 'spectra'} added"
+        blind = f"; {self.unpointed} without pointing" if self.unpointed else ""
+        return f"{told}{more}; {added}{blind}"
+
+    def lines(self) -> Iterator[str]:
+        """What failed, what was warned of, and why products are without pointing, a line each."""
+        yield from super().lines()
+        for line in self._grouped(self._reasons):
+            yield f"without pointing: {line}"
+        if self.unpointed > sum(count for _, count in self._reasons.values()):
+            yield f"... all {self.unpointed} without pointing: {self.manifest}"
 
     def add(self, record: dict[str, Any]) -> None:
         """Count what became of a product."""
         super().add(record)
         self.spectra += record.get("spectra", 0)
+        if record.get("pointing") == "none":
+            self.unpointed += 1
+            self._note_reason(record["geometry_note"], record)
+
+    def _note_reason(self, text: str, record: dict[str, Any]) -> None:
+        first, count = self._reasons.get(text, (record["product"], 0))
+        if count or len(self._reasons) < _SHOWN:
+            self._reasons[text] = first, count + 1
+            self._labels.setdefault(text, record["label"])
 
 
 @calls.public("catalogue.build")
@@ -153,8 +180,12 @@ def build(
         raise checks.refused("out", out, "a folder for the catalogue")
     given = _given(sources)
     files = _kernels(kernels)
-    with Writer(out) as writer, run.partial_folder(writer.folder) as partial:
-        found = expand(given, wanted)
+    folder = absolute(Path(out).expanduser())
+    # A new catalogue is made when there is something for it; of one that is there, others keep off.
+    found = None if store.is_catalogue(folder) else _found(given, wanted, folder)
+    with Writer(folder) as writer, run.partial_folder(folder) as partial:
+        if found is None:
+            found = _expanded(given, wanted, writer)
         block = _Block(writer, Summary(writer.folder))
         known = _Known(writer, found.left)
         recipe = _recipe(files)
@@ -178,6 +209,34 @@ def build(
 
 def _given(products: str | Path | Iterable[str | Path]) -> list[Any]:
     return [products] if isinstance(products, str | os.PathLike) else list(products)
+
+
+def _found(given: list[Any], wanted: Filter | None, folder: Path) -> Found:
+    """The products for a new catalogue, once it is sure that there can be one."""
+    libraries.check()
+    store.refuse_foreign(folder)
+    return expand(given, wanted)
+
+
+def _expanded(given: list[Any], wanted: Filter | None, writer: Writer) -> Found:
+    """The products for a catalogue; of sources that are gone, the error says what to do."""
+    try:
+        return expand(given, wanted)
+    except NoMatchError as error:
+        for path in (absolute(one) for one in given if isinstance(one, str | os.PathLike)):
+            count = sum(
+                row["label"] is not None and Path(row["label"]).is_relative_to(path)
+                for file in writer.snapshot.products
+                for table in tables.rows(file, ["label"])
+                for row in table.to_pylist()
+            )
+            if count and _is_gone(path):
+                what = "1 product" if count == 1 else f"{count} products"
+                raise NoMatchError(
+                    f"{error}; the catalogue has {what} of {shortened(str(path))}: to take out "
+                    "what is gone, build from the folder that it was in"
+                ) from None
+        raise
 
 
 def _kernels(kernels: str | Path | Iterable[str | Path] | None) -> list[str] | None:

@@ -95,7 +95,7 @@ COLUMNS: dict[str, Column] = {
     "processing_level": Column("int", "meta.calibLevel", "", "CODMAC level; 2: raw"),
     "creation_date": Column("text", "time.creation", "", "when it was read for the catalogue"),
     "modification_date": Column("text", "time.processing", "", "as creation_date"),
-    "release_date": Column("text", "time.release", "", "as creation_date: the data are public"),
+    "release_date": Column("text", "time.release", "", "as creation_date: by then it was"),
     "service_title": Column("text", "meta.title", "", "name of the service"),
     "access_url": Column("text", "meta.ref.url;meta.file", "", "data file"),
     "access_format": Column("text", "meta.code.mime", "", "media type"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import calls, checks
-from ..errors import ArgumentError, ExportError, MissingDependencyError
-from ..files import read_beginning, refuse_foreign, whole_file
+from ..errors import ArgumentError, ExportError, MissingDependencyError, warn_user
+from ..files import absolute, read_beginning, refuse_foreign, whole_file
+from ..pds3.urls import is_url
 from . import epncore, granules, stac
 from .database import Tables, of, opened
 from .libraries import check
@@ -45,7 +47,7 @@ def epn_tap(
     title : str
         Of the service (`service_title`).
     folder, url : str, optional
-        What lies in this folder is served at this address.
+        What lies in this folder is served at this address; others have `file:` addresses.
 
     Returns
     -------
@@ -58,14 +60,15 @@ def epn_tap(
     CatalogueError
         There is no catalogue, or it is damaged.
     ArgumentError
-        One of folder and url is given alone.
+        One of folder and url is given alone, the folder holds none of the files, or the address is
+        none.
     MissingDependencyError
         DuckDB or pyarrow is not installed.
     """
     _check_served(folder, url)
     with opened(of(catalogue)) as connection:
         found = granules.of(connection)
-    return epncore.table(found, title, partial(epncore.served, folder=folder, url=url))
+    return epncore.table(found, title, _address(found, folder, url))
 
 
 @calls.public("exports.write_epn_tap")
@@ -100,7 +103,7 @@ def write_epn_tap(
     CatalogueError
         There is no catalogue, or it is damaged.
     ArgumentError
-        The file has another ending, or one of folder and url is given alone.
+        The file has another ending; or folder and url as of `epn_tap`.
     ExportError
         The file cannot be written, or must stay.
     MissingDependencyError
@@ -108,7 +111,8 @@ def write_epn_tap(
     """
     path = Path(path).expanduser()
     ending = path.suffix.lower()
-    checks.one_of("path: its ending", ending, ENDINGS)
+    if ending not in ENDINGS:
+        raise checks.refused("path", path.name, f"a name that ends in {' or '.join(ENDINGS)}")
     check()
     refuse_foreign(path, overwrite, _is_table)
     table = epn_tap(catalogue, title, folder, url)
@@ -190,7 +194,8 @@ def write_stac(
     CatalogueError
         There is no catalogue, or it is damaged.
     ArgumentError
-        One of folder and url is given alone.
+        One of folder and url is given alone, the folder holds none of the files, or the address is
+        none.
     ExportError
         The files cannot be written, or must stay.
     MissingDependencyError
@@ -203,11 +208,11 @@ def write_stac(
         refuse_foreign(path, overwrite, _is_stac)
     with opened(of(catalogue)) as connection:
         found = granules.of(connection)
+    address = _address(found, folder, url)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(f"cannot make the folder {out}: {error.strerror}") from error
-    address = partial(epncore.served, folder=folder, url=url)
     with whole_file(paths[1]) as part, part.open("w", encoding="utf-8") as stream:
         for item in stac.items(found, name, address):
             stream.write(_json(item) + "\n")
@@ -224,6 +229,31 @@ def _json(value: Any, indent: int | None = None) -> str:
 def _check_served(folder: str | Path | None, url: str | None) -> None:
     if (folder is None) != (url is None):
         raise ArgumentError("give both folder= and url=, or none of them: what lies where")
+    if url is not None and not (isinstance(url, str) and is_url(url)):
+        raise checks.refused("url", url, "an address, such as https://pds.example/uvis")
+
+
+def _address(
+    found: pa.Table, folder: str | Path | None, url: str | None
+) -> Callable[[str | None], str | None]:
+    """What gives the address of a file of the granules, some of which must lie in the folder."""
+    if folder is None:
+        return epncore.served
+    folder = absolute(Path(folder).expanduser())
+    paths = [path for name in ("file", "label") for path in found[name].to_pylist()]
+    local = [path for path in paths if path and "://" not in path]
+    away = [path for path in local if not Path(path).is_relative_to(folder)]
+    if away and len(away) == len(local):
+        raise ArgumentError(
+            f"folder={str(folder)!r}: none of the {len(local)} files that the catalogue names lies "
+            f"in it, such as {away[0]}: give a folder above them, as the catalogue has it"
+        )
+    if away:
+        warn_user(
+            f"{len(away)} of {len(local)} files do not lie in {folder}, such as {away[0]}: they "
+            "have file: addresses, by which nobody else finds them"
+        )
+    return partial(epncore.served, folder=folder, url=url)
 
 
 def _is_table(path: Path) -> bool:

@@ -14,7 +14,9 @@ What may stand in a condition:
 - ``abs(x)``, ``sqrt(x)``, ``sind(x)`` and ``cosd(x)`` of degrees, ``least(x, ...)`` and
   ``greatest(x, ...)``.
 
-A time is compared with a text of the forms that `instant` reads. What is not known is null, and a
+A time is compared with a text of the forms that `instant` reads. Targets and bodies may have any
+spelling, and channels, slits and other columns of few names any case; texts are as they are in all
+other columns. What is not known is null, and a
 comparison with it neither true nor false: its row is not found, nor by the NOT of it; AND and OR
 are those of SQL. A result that is no finite number is null too, such as a division by 0 or the root
 of a negative number. `least` and `greatest` are of those that are known. A column beside a bare
@@ -31,11 +33,11 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .. import checks
+from .. import checks, targets
 from ..errors import ArgumentError, MissingDependencyError, shortened
-from ..timescales import parse_instant
+from ..timescales import parse_beginning
 from .libraries import check
-from .schema import Column
+from .schema import Column, hint
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,13 +53,24 @@ _LARGEST = 1e15
 
 _SHOWN = 60
 
+#: Kinds of columns that stand beside quoted texts.
+_QUOTED = ("text", "time")
+
+#: What is written instead of what SQL has not, by the parser's names.
+_INSTEAD = {"ArrayOverlaps": "AND", "DPipe": "OR"}
+
+#: How names are spelt in columns of few of them: they are compared as if typed so.
+_SPELT: dict[str, Callable[[str], str]] = {
+    **dict.fromkeys(("target", "body"), targets.canonical),
+    **dict.fromkeys(("channel", "slit"), lambda text: text.strip().upper().replace(" ", "_")),
+    **dict.fromkeys(("status", "step", "optics", "pointing"), lambda text: text.strip().lower()),
+}
+
 _KINDS: dict[str, Kind] = {"name": "text", "string": "text", "time": "time", "bool": "truth"}
 _NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "float32", "float64")
 
 #: What parts of each kind are called in messages.
 _CALLED = {"number": "a number", "text": "a text", "time": "a time", "truth": "true or false"}
-
-_YEAR_OR_MONTH = re.compile(r"\s*(\d{4})(?:-(\d\d))?\s*", re.ASCII)
 
 _EXPECTED = (
     "comparisons (=, <>, <, <=, >, >=, BETWEEN, IN, IS NULL) of columns, numbers and 'texts', "
@@ -110,7 +123,7 @@ def instant(text: str) -> datetime:
     Parameters
     ----------
     text : str
-        As `uvisxr.timescales.parse_instant`; or a year or a month, which are their beginnings.
+        As `uvisxr.timescales.parse_beginning`.
 
     Raises
     ------
@@ -123,10 +136,7 @@ def instant(text: str) -> datetime:
     >>> print(instant("2004"), instant("2005-08"), instant("2005-230T18:14:40.2"), sep=" | ")
     2004-01-01 00:00:00 | 2005-08-01 00:00:00 | 2005-08-18 18:14:40.200000
     """
-    short = _YEAR_OR_MONTH.fullmatch(text)
-    if short:
-        return parse_instant(f"{short[1]}-{short[2] or '01'}-01").utc.astype("M8[us]").item()  # type: ignore[no-any-return]
-    return parse_instant(text).utc.astype("M8[us]").item()  # type: ignore[no-any-return]
+    return parse_beginning(text).utc.astype("M8[us]").item()  # type: ignore[no-any-return]
 
 
 def parse(text: object, columns: Mapping[str, Column], name: str = "where") -> Condition:
@@ -171,6 +181,12 @@ def _tree(name: str, text: str) -> Any:
         trees = sqlglot.parse(text, read="duckdb")
     except errors.SqlglotError as error:
         said = re.sub(r"\x1b\[\d*m", "", str(error)).partition("\n")[0]
+        # It has classes for what is missing a part.
+        said = re.sub(
+            r"Required keyword: '\w+' missing for <class '[\w.]*?(\w+)'>",
+            lambda match: f"something is missing beside {match[1].upper()}",
+            said,
+        )
         raise checks.refused(name, text, f"{_EXPECTED}; the parser says: {said}") from None
     except RecursionError:
         raise _too_deep(name, text) from None
@@ -263,7 +279,9 @@ class _Translation:
             return type(node).__name__
 
     def _refused(self, node: Any) -> ArgumentError:
-        what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).lower()
+        kind = type(node).__name__
+        what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).lower()
+        what = f"write {_INSTEAD[kind]}" if kind in _INSTEAD else what
         return ArgumentError(
             f"{self._name}: {self._shown(node)!r} ({what}) may not stand in a condition: "
             f"expected {_EXPECTED}"
@@ -303,8 +321,10 @@ class _Translation:
             raise self._refused(node)
         name = self._names.get(given.lower())
         if name is None:
-            near = checks.nearest(given.lower(), self._columns) or (
-                f"; there are {', '.join(self._columns)}"
+            near = (
+                f"; texts stand in single quotes: '{shortened(given, _SHOWN)}'"
+                if self._is_beside_text(node)
+                else hint(given.lower(), self._columns)
             )
             raise ArgumentError(f"{self._name}: there is no column {checks.shown(given)}{near}")
         kind = self._columns[name].type
@@ -313,6 +333,14 @@ class _Translation:
         self._used.add(name)
         made = self._duckdb.ColumnExpression(name)
         return _Part(_KINDS.get(kind, "number"), made, column=TYPES.get(kind, "VARCHAR"))
+
+    def _is_beside_text(self, node: Any) -> bool:
+        """Whether something stands beside a column of texts or times."""
+        if not isinstance(node.parent, self._exp.Predicate):
+            return False
+        others = (one for one in node.parent.iter_expressions() if type(one) is type(node))
+        known = (self._columns.get(self._names.get(one.name.lower(), "")) for one in others)
+        return any(column and _KINDS.get(column.type) in _QUOTED for column in known)
 
     def _literal(self, node: Any, depth: int) -> _Part:
         if node.is_string:
@@ -427,8 +455,15 @@ class _Translation:
                 f"{self._shown(right.node)!r} is {_CALLED[right.kind]}: they cannot be compared"
             )
         if left.kind != "number":
-            return left.made, right.made
+            return self._spelt(left, right), self._spelt(right, left)
         return self._beside(left, right), self._beside(right, left)
+
+    def _spelt(self, part: _Part, other: _Part) -> Any:
+        """A text as it is compared with another: in the spelling of the column beside it."""
+        spell = _SPELT.get(self._names.get(getattr(other.node, "name", "").lower(), ""))
+        if part.kind == "text" and part.value is not None and other.column and spell:
+            return self._constant(spell(part.value))
+        return part.made
 
     def _time(self, part: _Part) -> _Part:
         if part.kind == "time":

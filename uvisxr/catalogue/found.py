@@ -29,10 +29,12 @@ from ..pds3.label import Label
 from ..pds3.product import qube_file
 from ..reader import states
 from ..reader.observation import of_labels
+from ..targets import canonical
 from . import labels, listed, schema
 from .layout import Apart, Group, Layout
 from .listed import Listed
-from .pieces import Kind, Part, Reduction, attributes, counts, of_name
+from .pieces import Kind, Part, Reduction, attributes, counts, has_left_out, of_name
+from .several import merged
 
 #: Coordinates of exposures and pixels that no step changes.
 _OF_LABELS = (
@@ -48,6 +50,11 @@ _GRID = frozenset({"wl", "wl_bounds", "band", "last_band"})
 
 #: Columns that the dataset has otherwise: from the labels, or as attributes.
 _KNOWN = frozenset({"time", "exposure", "channel", "slit", "optics"})
+
+_NAMES = tuple(schema.SPECTRA)
+
+#: Columns that say where spectra looked, in the order of the table of spectra.
+_LOOKS = frozenset(_NAMES[_NAMES.index("ra") : _NAMES.index("counts")])
 
 #: Columns whose names mean something else in a dataset.
 _RENAMED = {"counts": "total_counts"}
@@ -85,28 +92,36 @@ def open_found(
     Returns
     -------
     Dataset or DataTree
-        `counts` (spectrum, wl), and what the steps have made: `radiance` (spectrum, wl) with its
-        errors, `brightness` (spectrum). Coordinates along `spectrum`, in the order of the table:
+        `counts` (spectrum, wl), and what the steps have made of any product: `radiance`
+        (spectrum, wl) with its errors, `brightness` (spectrum), NaN where a product has none.
+        Coordinates along `spectrum`, in the order of the table:
         `product`, `window`, `pic` and `pixel` say which spectrum it is; `time`, `et`, `exposure`
         and so on are as in a product; the columns of the table follow (`counts`, the sum of the
-        spectrum, as `total_counts`). If the instrument was not set up alike for all, in channel,
-        slit, window, bins or compression, a tree with one node for each channel and, below it, one
-        for each slit and shape.
+        spectrum, as `total_counts`). With a step `geometry`, `body` says of which body its fields
+        are, `target_radii` its radii if these are not the same for all, and columns of the table
+        that say where spectra looked (`lat_min`, `distance`...) are left out: they may be of
+        another body, or count longitudes the other way. What differs between products is no
+        attribute; the history is that of one of them. If the instrument was not set up alike for
+        all, in channel, slit, window, bins or compression, a tree with one node for each channel
+        and, below it, one for each slit and shape.
 
     Raises
     ------
     ArgumentError
         The table lacks columns, is empty, or lists spectra that its products do not have.
     LabelError, ProductError
-        A label or data file is missing, damaged or not that which the catalogue was made of.
+        A label or data file is missing or damaged; or, of what a catalogue tells, a label is not
+        that which it read, or the counts of spectra have not the sums that it found, when they are
+        read.
     PipelineError
         The steps are no pipeline, or merge spectra, which `uvisxr.open_found` cannot name then.
 
     Warns
     -----
     UvisWarning
-        Spectra stand in the table more than once; or a step needs whole products: then all
-        exposures of these are read.
+        Spectra stand in the table more than once; those of one dataset are of several bodies;
+        products have other names than their labels; a step of a product failed and is left out; or
+        a step needs whole products: then all exposures of these are read.
 
     Notes
     -----
@@ -122,8 +137,8 @@ def open_found(
 
     Steps that may need SPICE (`geometry`, `predict_stars`, `reflectance`) are run product by
     product while opening, all others when values are computed. A `geometry` without arguments but
-    `kernels` is left out if the table has longitudes, latitudes and altitudes for the bodies of
-    the targets, and no later step needs more.
+    `kernels` is left out if the table knows longitude, latitude and altitude of all spectra, for
+    the bodies of the targets, and no later step needs more.
 
     Examples
     --------
@@ -152,6 +167,7 @@ def open_found(
     groups = list(_groups(table, read))
     if reduction is not None and not whole:
         _tell_of_whole(reduction, table, read)
+    _tell_of_bodies(table, groups)
     states.warn(read)
     opened = [_opened(group, table, reduction, chunks) for group in groups]
     opened = [
@@ -201,9 +217,19 @@ def _groups(table: Listed, read: Sequence[Label]) -> Iterator[Group]:
             replace(at_window(qube_file, name, label, window), held=(), filled=())
             for name, label in zip(names, chosen, strict=True)
         ]
-        group = Group(rows, names, chosen, files, of.ravel(), window)
+        group = Group(rows, names, chosen, files, of.ravel(), window, _totals(table, rows))
         _check_there(table, group)
         yield group
+
+
+def _totals(table: Listed, rows: np.ndarray) -> np.ndarray | None:
+    """Sums of the counts of spectra, as the catalogue has them; a table by hand may mean others."""
+    sums = table.columns.get("counts")
+    by_catalogue = np.array([bool(entry.sha256) for entry in table.products])
+    if sums is None or sums.dtype.kind not in "iuf" or not by_catalogue.any():
+        return None
+    found: np.ndarray = np.where(by_catalogue[table.of[rows]], sums[rows], np.nan)
+    return found
 
 
 def _setup(label: Label, window: int) -> dict[str, Any]:
@@ -229,8 +255,10 @@ def _check_there(table: Listed, group: Group) -> None:
 
 def _located(table: Listed) -> bool:
     """Whether the table says where each spectrum's own body was seen."""
+    known = [table.columns.get(name) for name in ("lon", "lat", "alt")]
+    places = [values for values in known if values is not None and values.dtype.kind in "iuf"]
     primary = table.columns.get("primary")
-    there = {"lon", "lat", "alt"} <= table.columns.keys()
+    there = len(places) == len(known) and bool(np.isfinite(places).all())
     return there and primary is not None and bool((primary == 1).all())
 
 
@@ -250,6 +278,26 @@ def _tell_of_whole(reduction: Reduction, table: Listed, read: Sequence[Label]) -
         )
 
 
+def _tell_of_bodies(table: Listed, groups: Sequence[Group]) -> None:
+    """Warn that places of one dataset are on several bodies."""
+    bodies = table.columns.get("body")
+    if bodies is None or bodies.dtype.kind != "U":
+        return
+    for group in groups:
+        names, numbers = np.unique(bodies[group.rows], return_counts=True)
+        # What looks at none has no places either.
+        there = {str(name): int(n) for name, n in zip(names, numbers, strict=True) if name}
+        if len(there) > 1:
+            most = sorted(there, key=lambda name: -there[name])
+            said = ", ".join(f"{there[name]} of {name}" for name in most)
+            warn_user(
+                f"the spectra are of several bodies, {said}: alt, lat and so on are of one here "
+                "and of another there, and ds.uvis.bin would average them: search with body= or "
+                f"target=, or take ds.isel(spectrum=ds.body == {most[0]!r})"
+            )
+            return
+
+
 def _opened(
     group: Group, table: Listed, reduction: Reduction | None, chunks: int | None
 ) -> xr.Dataset:
@@ -266,6 +314,10 @@ def _opened(
     opened = _picked(whole, first[group.of] + pic, pixel).assign_coords(pic=(DIM, pic))
     names = np.array(group.names)[group.of]
     opened = opened.assign_coords(product=(DIM, names), window=(DIM, table.window[group.rows]))
+    targets = np.array([canonical(label.target) for label in group.labels])[group.of]
+    if np.unique(targets).size > 1:
+        attrs = {"long_name": "target of the product"}
+        opened = opened.assign_coords(target=(DIM, targets, attrs))
     apart: Apart = "no" if reduction is None else "whole" if reduction.whole else "products"
     layout = Layout.of(group, pic, pixel, chunks, apart)
     kinds = {"counts": ((whole.sizes["wl"],), whole["counts"].dtype)}
@@ -294,37 +346,67 @@ def _picked(whole: xr.Dataset, at: np.ndarray, pixel: np.ndarray) -> xr.Dataset:
 def _reduced(
     opened: xr.Dataset, raw: xr.Variable, layout: Layout, reduction: Reduction
 ) -> xr.Dataset:
-    """What the steps make of spectra; their names and types are those of the first part."""
+    """What the steps make of spectra."""
     parts = [part for piece in layout.pieces for part in piece]
+    several = len({part.name for part in parts}) > 1
     now = reduction.with_spice
     with keeping():
-        made = [reduction.part(part, lazy=True) for part in parts[: None if now else 1]]
-    like = made[0]
+        made = _made(reduction, parts, now)
+    own = [
+        attributes(ds, reduction.opened(part), several)
+        for ds, part in zip(made, parts, strict=False)
+    ]
+    like = merged(made, own, [part.pic.size for part in parts[: len(made)]])
     fixed = {name: v for name, v in like.variables.items() if _is_fixed(name, v)}
     same = {name: v for name, v in like.variables.items() if name in _SAME}
     others = {*fixed, *same, *_OF_LABELS}
-    kinds = {str(name): _kind(v) for name, v in like.variables.items() if name not in others}
-    if now:
-        arrays = {name: layout.ordered(_each(made, parts, name, kinds[name])) for name in kinds}
-    else:
-        arrays = layout.arrays(partial(reduction.values, kinds=kinds), kinds)
-    found: dict[Hashable, xr.Variable] = dict(fixed)
-    for name, v in same.items():
-        found[name] = xr.Variable(DIM, np.full(raw.shape[0], v.values.ravel()[0]))
-    for own in kinds:
-        variable = like.variables[own]
+    kinds = {name: _kind(v) for name, v in like.variables.items() if name not in others}
+    arrays = (
+        {name: layout.ordered(_each(made, parts, name, kinds[name])) for name in kinds}
+        if now
+        else layout.arrays(partial(reduction.values, kinds=kinds), kinds)
+    )
+    found: dict[str, xr.Variable] = {**fixed}
+    for name in same:
+        found[name] = xr.Variable(DIM, layout.ordered([_setups(made, parts, name)]))
+    for name in kinds:
+        variable = like.variables[name]
         dims = (DIM, *(dim for dim in variable.dims if dim != DIM))
-        found[own] = xr.Variable(dims, arrays[own], variable.attrs)
+        found[name] = xr.Variable(dims, arrays[name], variable.attrs)
+    for name, variable in like.told.items():
+        found[name] = variable.copy(data=layout.ordered([variable.values]))
     # Flags that no step may have changed for good are those of the opened product.
-    kept = {*_OF_LABELS, "window", *({"quality"} - found.keys())}
+    kept = {*_OF_LABELS, "window", "target", *({"quality"} - found.keys())}
     ds = opened.drop_vars([name for name in opened.variables if name not in kept])
-    ds = ds.assign_coords({name: v for name, v in found.items() if name not in like.data_vars})
-    ds = ds.assign({name: v for name, v in found.items() if name in like.data_vars})
-    if "counts" not in ds and like.sizes.get("wl") == raw.shape[1]:
+    ds = ds.assign_coords({name: v for name, v in found.items() if name not in like.values})
+    ds = ds.assign({name: v for name, v in found.items() if name in like.values})
+    # I/F stand in the place of what they were made of.
+    kept_counts = "counts" not in ds and "reflectance" not in like.values
+    if kept_counts and ds.sizes.get("wl") == raw.shape[1]:
         ds = ds.assign(counts=raw)
-    several = len({part.name for part in parts}) > 1
-    ds = ds.assign_attrs(attributes(like, reduction.opened(parts[0]), several))
-    return inputs.add(ds, inputs.of(like))
+    whole = next((one for one in made if not has_left_out(one)), made[0])
+    ds = ds.assign_attrs(like.attrs)
+    if "history" in whole.attrs:
+        ds = ds.assign_attrs(history=whole.attrs["history"])
+    return inputs.add(ds, {file for one in made for file in inputs.of(one)})
+
+
+def _made(reduction: Reduction, parts: list[Part], every: bool) -> list[xr.Dataset]:
+    """What the steps make of the first parts: of all, or up to one of which nothing is lacking."""
+    made = []
+    for part in parts:
+        made.append(reduction.part(part, lazy=True))
+        if not (every or has_left_out(made[-1])):
+            break
+    return made
+
+
+def _setups(made: list[xr.Dataset], parts: list[Part], name: Hashable) -> np.ndarray:
+    """Numbers of set-ups by spectrum, NaN where there is none; all parts not made have the last."""
+    own = [ds.variables[name].values.ravel()[0] if name in ds.variables else np.nan for ds in made]
+    if len(made) < len(parts):
+        own = [own[-1]] * len(parts)
+    return np.repeat(np.array(own), [part.pic.size for part in parts])
 
 
 def _each(made: list[xr.Dataset], parts: list[Part], name: str, kind: Kind) -> list[Any]:
@@ -347,8 +429,11 @@ def _with_columns(ds: xr.Dataset, table: Listed, group: Group) -> xr.Dataset:
     coords: dict[str, Any] = {}
     for column, whole in table.columns.items():
         values, name = whole[group.rows], _RENAMED.get(column, column)
+        if column in _LOOKS and "geometry_et" in ds.variables:
+            # What a step has found may be of another body, or count longitudes the other way.
+            continue
         if column == "quality":
-            known = np.nan_to_num(values).astype(np.uint8)
+            known = _flags(values)
             flags = ds["quality"].variable
             coords[name] = flags.copy(data=flags.data | known)
         elif name not in {*ds.variables, *_KNOWN} and not _unknown(values).all():
@@ -361,6 +446,20 @@ def _with_columns(ds: xr.Dataset, table: Listed, group: Group) -> xr.Dataset:
         # The catalogue's own.
         ds = ds.assign_attrs(lon_direction="west")
     return ds.assign_coords(coords)
+
+
+def _flags(values: np.ndarray) -> np.ndarray:
+    """Flags of a table; none where they are not known."""
+    unknown = _unknown(values)
+    wrong = values[~(unknown | np.isin(values, np.arange(256)))]
+    if wrong.size:
+        raise ArgumentError(
+            f"found: quality={checks.shown(wrong[0])} in the table: expected the sum of flags, a "
+            "whole number from 0 to 255"
+        )
+    flags = np.zeros(values.size, np.uint8)
+    flags[~unknown] = values[~unknown]
+    return flags
 
 
 def _unknown(values: np.ndarray) -> np.ndarray:

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from ..errors import LabelError, ProductError, UvisError
+from .. import checks
+from ..errors import LabelError, ProductError, UvisError, shortened, warn_user
 from ..files import absolute, sha256
 from ..pds3.label import Label, read_label
 from ..pds3.urls import is_url
 from ..reader import sources
 from .listed import Entry
 
-_AGAIN = "bring the catalogue up to date with 'uvisxr catalogue build', and search again"
+AGAIN = "bring the catalogue up to date with 'uvisxr catalogue build', and search again"
 
 
 def read(entries: Iterable[Entry], archive: Path | None = None) -> list[Label]:
@@ -33,9 +34,30 @@ def read(entries: Iterable[Entry], archive: Path | None = None) -> list[Label]:
         calibration matrix.
     FetchError
         One with a URL cannot be had.
+
+    Warns
+    -----
+    UvisWarning
+        Products have other names than their labels.
     """
-    where = _Places(archive)
-    return [_read(entry, where) for entry in entries]
+    where, entries = _Places(archive), [*entries]
+    labels = [_read(entry, where) for entry in entries]
+    false = [k for k, entry in enumerate(entries) if not _is_name(entry, labels[k])]
+    if false:
+        k = false[0]
+        warn_user(
+            f"{len(false)} of {len(entries)} products are called otherwise in the table than their "
+            f"labels say, as {checks.shown(entries[k].name)} for {labels[k].product_id}, by "
+            f"{labels[k].path}: correct the column product, or the column label"
+        )
+    return labels
+
+
+def _is_name(entry: Entry, label: Label) -> bool:
+    """Whether a product is called by its identifier or its label's file, marked or not."""
+    name = entry.name.casefold()
+    stem = PurePosixPath(entry.label.replace("\\", "/")).stem
+    return any(own and own.casefold() in name for own in (label.product_id, stem))
 
 
 def _read(entry: Entry, where: _Places) -> Label:
@@ -47,7 +69,7 @@ def _read(entry: Entry, where: _Places) -> Label:
     if entry.sha256 and sha256(label.path) != entry.sha256:
         raise LabelError(
             f"{entry.name}: {label.path} is not the label that the catalogue read, by its SHA-256: "
-            f"{_AGAIN}"
+            f"{AGAIN}"
         )
     if label.is_matrix:
         raise ProductError(f"{entry.name}: {label.path} is a calibration matrix, without spectra")
@@ -64,8 +86,8 @@ def _of_path(entry: Entry, where: _Places) -> Label:
     if path is None:
         near = f", nor below {where.archive}" if where.archive else ""
         raise LabelError(
-            f"there is no label {entry.label}{near}: if the archive has moved, give "
-            f"archive=FOLDER; if the product is gone, {_AGAIN}"
+            f"there is no label {shortened(entry.label, 500)}{near}: if the archive has moved, "
+            f"give archive=FOLDER; if the product is gone, {AGAIN}"
         )
     data = where.find(entry.data) if entry.data else None
     if entry.data and data is None:
@@ -83,14 +105,22 @@ class _Places:
     def find(self, name: str) -> Path | None:
         """The file of that name, or the one with the longest part of its path in the archive."""
         path = Path(name)
-        if path.is_file():
+        if _is_there(path):
             return absolute(path)
         if self.archive is None:
             return None
         parts = (PureWindowsPath(name) if "\\" in name else PurePosixPath(name)).parts
         for left_out in dict.fromkeys((self._left_out, *range(1, len(parts)))):
             moved = self.archive.joinpath(*parts[left_out:]) if left_out < len(parts) else None
-            if left_out and moved is not None and moved.is_file():
+            if left_out and moved is not None and _is_there(moved):
                 self._left_out = left_out
                 return absolute(moved)
         return None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file; none has a name that the system refuses, as one too long."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

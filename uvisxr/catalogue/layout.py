@@ -36,6 +36,8 @@ class Group:
     of : ndarray of int, (spectrum,)
         Product of each row, among these.
     window : int
+    total : ndarray, (spectrum,), optional
+        Sums of the counts that the catalogue read, NaN where they are not known.
     """
 
     rows: np.ndarray
@@ -44,6 +46,7 @@ class Group:
     files: list[QubeFile]
     of: np.ndarray
     window: int
+    total: np.ndarray | None = None
 
     @property
     def area(self) -> Window:
@@ -137,4 +140,5 @@ def _parts(group: Group, rows: np.ndarray, pic: np.ndarray, pixel: np.ndarray) -
     product = group.of[rows]
     for some in np.split(rows, np.flatnonzero(np.diff(product)) + 1):
         k = int(group.of[some[0]])
-        yield Part(group.names[k], group.labels[k], group.files[k], pic[some], pixel[some])
+        total = None if group.total is None else group.total[some]
+        yield Part(group.names[k], group.labels[k], group.files[k], pic[some], pixel[some], total)

@@ -6,11 +6,13 @@ products of several windows, `window`. Its other columns go along.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from .. import checks
@@ -81,10 +83,16 @@ def read(found: Any) -> Listed:
     columns = _columns(found)
     lost = [name for name in KEYS if name not in columns]
     if lost:
-        raise ArgumentError(
-            f"found: the table has no {' and no '.join(lost)}: open what uvisxr.search gives, or a "
-            f"table with the columns {', '.join(KEYS)} and, for products of several windows, window"
+        mend = (
+            f"open what uvisxr.search gives, or a table with the columns {', '.join(KEYS)} and, "
+            "for products of several windows, window"
         )
+        if lost == ["label"]:
+            mend = (
+                "open what uvisxr.search gives and not a table of it, or ask it for the label, too:"
+                " found.to_pandas([..., 'label'])"
+            )
+        raise ArgumentError(f"found: the table has no {' and no '.join(lost)}: {mend}")
     if not columns["pic"].size:
         raise ArgumentError(
             "found: there is no spectrum in it, and nothing to open: ask for more, or look at "
@@ -125,9 +133,14 @@ def _products(columns: dict[str, np.ndarray]) -> tuple[list[Entry], np.ndarray]:
             name: str(words[inverse[row]])
             for name, (words, inverse) in zip(names, numbers, strict=True)
         }
+        if not texts["product"]:
+            raise ArgumentError(
+                f"found: row {row}, of {checks.shown(texts['label'])}, names no product: give the "
+                "name of each product"
+            )
         if not texts["label"]:
             raise ArgumentError(
-                f"found: row {row}, of {texts['product'] or 'no product'}, names no label: give "
+                f"found: row {row}, of {checks.shown(texts['product'])}, names no label: give "
                 "the path of each product's label"
             )
         entries.append(
@@ -198,11 +211,15 @@ def _plain(values: np.ndarray | None) -> np.ndarray | None:
         return values
     if values.dtype.kind == "b":
         return values.astype(np.int8)
-    known = [v for v in values.tolist() if v is not None and v == v]
+    # Also what is not known of columns of pandas' own types, which can be compared with nothing.
+    unknown = pd.isna(values)
+    known = values[~unknown].tolist()
     if all(isinstance(v, str) for v in known):
         return _texts(values)
-    if all(isinstance(v, bool | int | float) for v in known):
-        return np.array([np.nan if v is None else v for v in values.tolist()], np.float32)
+    if all(isinstance(v, bool | np.bool_ | numbers.Real) for v in known):
+        found = np.full(values.size, np.nan)
+        found[~unknown] = known
+        return found
     return None
 
 

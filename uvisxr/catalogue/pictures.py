@@ -111,7 +111,7 @@ def looks(
     """Draw where on a body the spectra of a catalogue looked, each at the centre of its pixel.
 
     Beside the disk that is the tangent point. Spectra that were lost, and those of rows that the
-    slit does not light, do not count.
+    slit does not light, do not count; others with a flag, such as partial ones, do.
 
     Parameters
     ----------

@@ -26,12 +26,14 @@ from ..calibration.stored import Stored, has_terms, without_schedule
 from ..dataset import conventions
 from ..dataset.forward import at_window
 from ..dataset.single import DIM
-from ..errors import PipelineError
+from ..errors import PipelineError, ProductError
+from ..numerics import poisson
 from ..options import Options
 from ..pds3.label import Label
 from ..pds3.qube import QubeFile
 from ..reader.observation import of_labels
 from ..reader.times import StartTime
+from .labels import AGAIN
 
 #: Elements of the exposures that a piece reads, about: as of the blocks of a batch.
 ELEMENTS = 4 * 2**20
@@ -94,6 +96,8 @@ class Part:
     file : QubeFile
     pic, pixel : ndarray of int, (spectrum,)
         Exposures in ascending order.
+    total : ndarray, (spectrum,), optional
+        Sums of the counts that the catalogue read, NaN where they are not known.
     """
 
     name: str
@@ -101,6 +105,27 @@ class Part:
     file: QubeFile
     pic: np.ndarray
     pixel: np.ndarray
+    total: np.ndarray | None = None
+
+    def check(self, found: np.ndarray) -> None:
+        """Check counts of the spectra, (spectrum, wl), by their sums.
+
+        Raises
+        ------
+        ProductError
+            They are not those that the catalogue read.
+        """
+        if self.total is None:
+            return
+        sums = np.where(poisson.missing(found), 0, found).sum(axis=-1, dtype=float)
+        other = np.flatnonzero(np.isfinite(self.total) & (sums != self.total))
+        if other.size:
+            k = int(other[0])
+            raise ProductError(
+                f"the counts in {self.label.data_path} are not those that the catalogue read: of "
+                f"pic {self.pic[k]}, pixel {self.pixel[k]} their sum is {sums[k]:.0f}, not "
+                f"{self.total[k]:.0f}: {AGAIN}"
+            )
 
 
 Piece = tuple[Part, ...]
@@ -111,7 +136,7 @@ Kind = tuple[tuple[int, ...], Any]
 
 def counts(piece: Piece) -> list[np.ndarray]:
     """Counts of the spectra, (spectrum, wl): of each exposure the rows that are needed."""
-    return [np.concatenate([_counts(part) for part in piece])]
+    return [np.concatenate([at_window(_counts, part.name, part) for part in piece])]
 
 
 def _counts(part: Part) -> np.ndarray:
@@ -129,6 +154,7 @@ def _counts(part: Part) -> np.ndarray:
         read = file.read(exposures[alike], slice(first, last + 1))
         here = kind[of] == number
         found[here] = read[np.searchsorted(alike, of[here]), part.pixel[here] - first]
+    part.check(found)
     return found
 
 
@@ -234,6 +260,7 @@ class Reduction:
             opened = blocks(opened)
         else:
             opened["counts"].load()
+            part.check(opened["counts"].values[where, part.pixel])
         reduced = self.pipeline.apply(opened)
         _check_frame(opened, reduced)
         reduced = _with_correlation(reduced)
@@ -286,13 +313,20 @@ def _apart(exposures: int, wanted: np.ndarray, elements: int) -> tuple[int, ...]
 def of_name(ds: xr.Dataset, name: str, size: int, shape: tuple[int, ...], dtype: Any) -> Any:
     """A variable of spectra as an array (spectrum, ...), also if it is one value for all."""
     if name not in ds.variables:
-        nothing = np.nan if np.dtype(dtype).kind == "f" else np.zeros((), dtype)
-        return np.full((size, *shape), nothing, dtype)
+        # Times are "NaT" then; flags of what is not known are 0, as of exposures without pointing.
+        kind = np.dtype(dtype).kind
+        nothing = np.nan if kind == "f" else np.array("NaT" if kind in "mM" else 0, dtype)
+        return np.full((size, *shape), "" if kind == "U" else nothing, dtype)
     variable = ds.variables[name]
     if DIM not in variable.dims:
         variable = variable.set_dims({DIM: size, **variable.sizes})
     data = variable.transpose(DIM, ...).data
     return data if data.dtype.kind == "U" else data.astype(dtype, copy=False)
+
+
+def has_left_out(made: xr.Dataset) -> bool:
+    """Whether a step failed, and was left out, by the history."""
+    return ": left_out(" in str(made.attrs.get("history", ""))
 
 
 def _holds(rules: Mapping[str, Callable[[Mapping[str, Any]], bool]], step: Step) -> bool:

@@ -52,6 +52,9 @@ COLUMNS: dict[str, Column] = {**PRODUCTS, **SPECTRA}
 #: Those that a row of `spectra` has not.
 OF_PRODUCT = tuple(name for name in PRODUCTS if name not in SPECTRA)
 
+#: Columns of products that tell how reading one went.
+_OF_READING = frozenset({"status", "step", "error"})
+
 #: Targets that labels have where they say none; the catalogue has no text then.
 _UNSAID = ("N/A", "NONE", "NULL", "UNK")
 
@@ -76,12 +79,15 @@ class Term(NamedTuple):
         Those in it.
     may : callable
         Whether a file can have rows of which it holds.
+    flags : bool
+        Whether it is that by which spectra with quality flags are left out.
     """
 
     said: str
     holds: duckdb.Expression
     columns: frozenset[str]
     may: Callable[[File], bool]
+    flags: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,31 @@ class Question:
     def columns(self) -> frozenset[str]:
         """Columns that conditions are on."""
         return frozenset().union(*(term.columns for term in self.terms))
+
+    @property
+    def flags(self) -> int | None:
+        """The place of the condition on flags, if there is one."""
+        places = (k for k, term in enumerate(self.terms) if term.flags)
+        return next(places, None)
+
+    def without(self, place: int) -> Question:
+        """The same without one condition; each spectrum has one row still."""
+        first, *others = self.terms
+        if not place:
+            return Question((_body(None), *others), {})
+        return Question((first, *others[: place - 1], *others[place:]), {})
+
+    @property
+    def of_reading(self) -> duckdb.Expression | None:
+        """The condition on products, if it is on how they were read and on nothing but products.
+
+        Those that failed have no spectra of which it could be.
+        """
+        asked = [term for term in self.terms[1:] if not term.flags]
+        columns = frozenset[str]().union(*(term.columns for term in asked))
+        if self.terms[0].said or not columns & _OF_READING or not columns <= {*PRODUCTS}:
+            return None
+        return reduce(operator.and_, (term.holds for term in asked))
 
     @property
     def condition(self) -> duckdb.Expression:
@@ -140,7 +171,7 @@ def ask(
     if seen is not None and not _is_known(seen):
         unknown["body"] = (seen,)
     if target is not None:
-        spelt = map(targets.canonical, _names("target", target))
+        spelt = map(targets.canonical, names_of("target", target))
         names = tuple(dict.fromkeys("" if name in _UNSAID else name for name in spelt))
         unknown["target"] = tuple(name for name in names if not _is_known(name))
         terms.append(_of_names("target", names, partial(_may_be_of, names, body is None)))
@@ -150,7 +181,7 @@ def ask(
     if slit is not None:
         terms.append(_of_names("slit", _each("slit", slit, SLITS)))
     if product is not None:
-        names = _names("product", product)
+        names = names_of("product", product)
         terms.append(_of_names("product", names, partial(_may_hold, names)))
     if time is not None:
         terms.append(_time(time))
@@ -194,7 +225,7 @@ def _constant(value: Any, name: str) -> Any:
     return constant.cast(type_) if type_ else constant
 
 
-def _names(argument: str, given: object) -> tuple[str, ...]:
+def names_of(argument: str, given: object) -> tuple[str, ...]:
     several = [given] if isinstance(given, str) else given
     if not isinstance(several, Iterable) or isinstance(several, bytes) or checks.too_many(several):
         raise checks.refused(argument, given, "a name, or several in a sequence")
@@ -213,15 +244,7 @@ def _names(argument: str, given: object) -> tuple[str, ...]:
 def _each(argument: str, given: object, known: Iterable[str]) -> tuple[str, ...]:
     """Known names by their beginnings, in any case."""
     known = tuple(known)
-    found = []
-    for name in _names(argument, given):
-        plain = name.strip().upper().replace(" ", "_").replace("-", "_")
-        fit = [one for one in known if one.startswith(plain)]
-        if len(fit) != 1:
-            raise checks.refused(
-                argument, name, f"one of {', '.join(known)}{checks.nearest(plain, known)}"
-            )
-        found += fit
+    found = (checks.begun(argument, name, known) for name in names_of(argument, given))
     return tuple(dict.fromkeys(found))
 
 
@@ -290,7 +313,8 @@ def _without(flags: int) -> Term:
     bits = duckdb.FunctionExpression("&", _column("quality"), _constant(flags, "quality"))
     names = [name for name, bit in QUALITY_FLAGS.items() if bit & flags]
     said = "" if len(names) == len(QUALITY_FLAGS) else f"not {' or '.join(names)}"
-    return Term(said, bits == _constant(0, "quality"), frozenset({"quality"}), _any)
+    holds = bits == _constant(0, "quality")
+    return Term(said, holds, frozenset({"quality"}), _any, flags=True)
 
 
 def _time(given: Any) -> Term:
@@ -413,15 +437,11 @@ def _ends(name: str, given: Any, column: Column) -> tuple[float | None, float | 
         if end is None or (number is not None and not number.ndim and number == infinite):
             found.append(None)
             continue
-        most = column.period or None
-        value = checks.number(
-            name,
-            end,
-            f"an end of a range{unit}",
-            least=None if most is None else -most,
-            most=most,
-        )
-        found.append(float(np.float32(value)))
+        # On a circle, also what is beside its one turn; the precision is that of the column then.
+        turn = column.period or None
+        least, most = (-turn, 2 * turn) if turn else (column.least, column.most)
+        value = checks.number(name, end, f"an end of a range{unit}", least=least, most=most)
+        found.append(value if turn else float(np.float32(value)))
     low, high = found
     if not column.period and low is not None and high is not None and low > high:
         raise checks.refused(name, given, "the lower end first")

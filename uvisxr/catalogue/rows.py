@@ -90,6 +90,7 @@ def of(
         states.warn([label])
         counted = [sums.of(ds) if there else None for ds in windows]
     looked, reasons, more = _look(label, windows, kernels)
+    pointing = _pointing(looked)
     spectra = pa.concat_tables(
         _spectra(name, label, k, ds, found, looked)
         for k, (ds, found) in enumerate(zip(windows, counted, strict=True))
@@ -107,8 +108,8 @@ def of(
         "version": __version__,
         **_times(windows[0]),
         "has_data": there,
-        "pointing": _pointing(looked),
-        "geometry_note": reasons[0] if reasons else "",
+        "pointing": pointing,
+        "geometry_note": _why(reasons, more if pointing != "all" else []),
         "bodies": [] if looked is None else [seen.name for seen in looked.bodies],
         "kernels": [] if looked is None else list(looked.kernels),
         "spectra": flags.size,
@@ -164,7 +165,7 @@ def _look(
     windows: list[xr.Dataset],
     kernels: str | Path | Iterable[str | Path] | None,
 ) -> tuple[Looks | None, list[str], list[str]]:
-    """Where the product looks, None if nothing is known; why not all is; and what was warned of."""
+    """Where the product looks, None if nothing is known; errors by which not all is; warnings."""
     et = windows[0]["et"].values
     bins = [Bins.of(ds) for ds in windows]
     instrument = (label.channel, label.slit, label.optics())
@@ -172,6 +173,8 @@ def _look(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         target = chosen(label.target)
+        if target is None:
+            reasons += _messages(caught)
         # Where the body is may be unknown, and where the instrument looks known.
         for name in [target[0], ""] if target else [""]:
             try:
@@ -181,8 +184,13 @@ def _look(
                 reasons.append(str(error))
                 if not isinstance(error, CoverageError):
                     break
-    messages = _messages(caught)
-    return found, reasons + messages, messages
+    return found, reasons, _messages(caught)
+
+
+def _why(reasons: list[str], warned: list[str]) -> str:
+    """Why something is not known: an error, or the warning that comes nearest to it."""
+    warned = sorted(warned, key=lambda text: "no pointing" not in text)
+    return next(iter([*reasons, *warned]), "")
 
 
 def _pointing(looked: Looks | None) -> str:

@@ -15,8 +15,10 @@ of longitudes, `lon_min` to `lon_max` runs through 360 where `lon_min` is the la
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from .. import checks
 from .bands import BANDS
 
 if TYPE_CHECKING:
@@ -41,15 +43,35 @@ class Column(NamedTuple):
         Empty if it has no dimension.
     period : float
         Of what is periodic, in its units; else 0.
+    least, most : float, optional
+        Between which all values are, in its units.
     """
 
     type: str
     text: str
     units: str = ""
     period: float = 0.0
+    least: float | None = None
+    most: float | None = None
 
 
 _DEG, _KM, _S, _H = "degree", "km", "s", "hour"
+
+
+def _upright(text: str) -> Column:
+    """Degrees from a pole to the other."""
+    return Column("float32", text, _DEG, least=-90.0, most=90.0)
+
+
+def _between(text: str) -> Column:
+    """Degrees between two directions."""
+    return Column("float32", text, _DEG, least=0.0, most=180.0)
+
+
+def _far(text: str) -> Column:
+    """A distance."""
+    return Column("float32", text, _KM, least=0.0)
+
 
 PRODUCTS: dict[str, Column] = {
     "product": Column("name", "name of the product, once in a catalogue"),
@@ -104,28 +126,28 @@ SPECTRA: dict[str, Column] = {
     "slit": Column("name", "HIGH_RESOLUTION, LOW_RESOLUTION or OCCULTATION"),
     "target": Column("name", "target of the product"),
     "time": Column("time", "UTC at mid exposure"),
-    "exposure": Column("float32", "integration time", _S),
+    "exposure": Column("float32", "integration time", _S, least=0.0),
     "quality": Column("uint8", "flags: lost 1, partial 2, star 4, dark_line 8, user 16"),
     "ra": Column("float32", "right ascension, apparent, J2000", _DEG, 360.0),
-    "dec": Column("float32", "declination, apparent, J2000", _DEG),
+    "dec": _upright("declination, apparent, J2000"),
     "body": Column("name", "what the columns from here to `distance` are of; empty if of no body"),
     "primary": Column("bool", "whether that is the body of the target"),
     "on_disk": Column("bool", "whether the line of sight meets the body"),
     "lon": Column("float32", "longitude, west-positive", _DEG, 360.0),
     "lon_min": Column("float32", "where the pixel's range of longitudes begins", _DEG, 360.0),
     "lon_max": Column("float32", "where the pixel's range of longitudes ends", _DEG, 360.0),
-    "lat": Column("float32", "planetocentric latitude", _DEG),
-    "lat_min": Column("float32", "least latitude of the pixel", _DEG),
-    "lat_max": Column("float32", "greatest latitude of the pixel", _DEG),
+    "lat": _upright("planetocentric latitude"),
+    "lat_min": _upright("least latitude of the pixel"),
+    "lat_max": _upright("greatest latitude of the pixel"),
     "alt": Column("float32", "altitude of the tangent point, negative on the disk", _KM),
     "alt_min": Column("float32", "least altitude of the pixel", _KM),
     "alt_max": Column("float32", "greatest altitude of the pixel", _KM),
-    "sza": Column("float32", "solar zenith (incidence) angle", _DEG),
-    "ems": Column("float32", "emission angle", _DEG),
-    "phase": Column("float32", "phase angle", _DEG),
+    "sza": _between("solar zenith (incidence) angle"),
+    "ems": _between("emission angle"),
+    "phase": _between("phase angle"),
     "lt": Column("float32", "local solar time", _H, 24.0),
-    "distance": Column("float32", "distance of the spacecraft from the body's centre", _KM),
-    "ring_radius": Column("float32", "where the ring plane is crossed, of giant planets", _KM),
+    "distance": _far("distance of the spacecraft from the body's centre"),
+    "ring_radius": _far("where the ring plane is crossed, of giant planets"),
     "ring_longitude": Column("float32", "longitude there, prograde from the node", _DEG, 360.0),
     "counts": Column("float64", "counts of the whole spectrum"),
     **{
@@ -143,6 +165,18 @@ KEYS: dict[Table, tuple[str, ...]] = {
     "products": ("product",),
     "spectra": ("product", "window", "pic", "pixel", "body"),
 }
+
+
+def hint(name: object, known: Iterable[str]) -> str:
+    """What to say of a column that there is not.
+
+    Examples
+    --------
+    >>> from uvisxr.catalogue.schema import SPECTRA, hint
+    >>> hint("latitude", SPECTRA)
+    "; did you mean 'lat'?"
+    """
+    return checks.nearest(name, known) or "; docs/catalogue.md lists those of both tables"
 
 
 def of(table: Table) -> pa.Schema:

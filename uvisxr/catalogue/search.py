@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .. import calls, checks, targets
+from .. import calls, checks
 from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, CatalogueError
-from . import answers, engine, question, schema, store
+from . import answers, engine, naming, question, schema, store
 from .libraries import check
 from .question import COLUMNS, OF_PRODUCT, Mode, Names, Question, Range
-from .snapshot import ANEW, NAME
+from .snapshot import ANEW
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,6 +48,7 @@ class Found:
         self._snapshot = snapshot
         self._question = asked
         self._count: int | None = None
+        self._flagged: int | None = None
 
     @property
     def catalogue(self) -> Path:
@@ -60,7 +61,8 @@ class Found:
         return self._count
 
     def __repr__(self) -> str:
-        return f"<uvisxr: {self._size()} of {self.catalogue}: {self._question}>"
+        flagged = f"; {self.flagged():,} more have quality flags" if self.flagged() else ""
+        return f"<uvisxr: {self._size()} of {self.catalogue}: {self._question}{flagged}>"
 
     def _repr_html_(self) -> str:
         terms = (term.said for term in self._question.terms if term.said)
@@ -72,6 +74,32 @@ class Found:
 
     def _size(self) -> str:
         return f"{len(self):,} spectr{'um' if len(self) == 1 else 'a'}"
+
+    def flagged(self) -> int:
+        """How many spectra more there are with the quality flags that are left out (`exclude`)."""
+        if self._flagged is None:
+            place = self._question.flags
+            self._flagged = 0 if place is None else len(self._without(place)) - len(self)
+        return self._flagged
+
+    def without(self) -> dict[str, int]:
+        """How many spectra there would be without each of the conditions, which are in words.
+
+        Of an empty answer this says which of them has emptied it.
+
+        Examples
+        --------
+        With the catalogue of the example of `uvisxr.search`:
+
+        >>> uvisxr.search("catalogue", target="Titan", alt=(9000, None)).without()
+        {'target TITAN': 0, 'alt 9000.. km': 720, 'no quality flags': 0}
+        """
+        terms = enumerate(self._question.terms)
+        said = {k: term.said or ("no quality flags" if term.flags else "") for k, term in terms}
+        return {text: len(self._without(k)) for k, text in said.items() if text}
+
+    def _without(self, place: int) -> Found:
+        return Found(self._snapshot, self._question.without(place))
 
     def to_arrow(
         self, columns: str | Iterable[str] | None = None, first: int | None = None
@@ -159,6 +187,10 @@ class Found:
     def products(self, columns: str | Iterable[str] | None = None) -> pa.Table:
         """The products that the spectra are of, by time, as a table of pyarrow.
 
+        Products that failed have no spectra. Those that a question finds that is on `status`,
+        `step` or `error`, and on nothing but products, are here:
+        ``search("catalogue", where="status = 'failed'").products()``.
+
         Parameters
         ----------
         columns : str or iterable of str, optional
@@ -168,7 +200,10 @@ class Found:
 
         def run(found: duckdb.DuckDBPyRelation, all_: duckdb.DuckDBPyRelation) -> pa.Table:
             own = found.project(_name("product").alias(_PRODUCT)).distinct()
-            joined = all_.join(own, _name("product") == _name(_PRODUCT), how="semi")
+            if self._question.of_reading is not None:
+                joined = all_.filter(self._question.of_reading)
+            else:
+                joined = all_.join(own, _name("product") == _name(_PRODUCT), how="semi")
             ordered = joined.sort(_name("time_start"), _name("product"))
             return ordered.project(*map(_name, names)).to_arrow_table()
 
@@ -197,11 +232,11 @@ class Found:
         Raises
         ------
         ExportError
-            The file cannot be written, or is not to be replaced.
+            The file cannot be written, is not to be replaced, or lies in the catalogue.
         """
         names = _columns(columns, schema.SPECTRA)
         return answers.write(
-            path, "parquet", self._batches(names, _ROWS), names, overwrite, self._files()
+            path, "parquet", self._batches(names, _ROWS), names, overwrite, self.catalogue
         )
 
     def to_csv(
@@ -217,12 +252,8 @@ class Found:
         """
         names = _columns(columns, schema.SPECTRA)
         return answers.write(
-            path, "csv", self._batches(names, _ROWS), names, overwrite, self._files()
+            path, "csv", self._batches(names, _ROWS), names, overwrite, self.catalogue
         )
-
-    def _files(self) -> list[Path]:
-        """Those of the catalogue, which no output replaces."""
-        return [file.path for file in self._snapshot.files] + [self.catalogue / NAME]
 
     def _read(
         self, run: Callable[[duckdb.DuckDBPyRelation], _T], columns: Iterable[str] = ()
@@ -258,7 +289,8 @@ class Found:
         """Take the catalogue of now, if files of then are gone; whether that is so."""
         if all(file.path.exists() for file in self._snapshot.files):
             return False
-        self._snapshot, self._count = store.read(self.catalogue), None
+        self._snapshot = store.read(self.catalogue)
+        self._count = self._flagged = None
         return True
 
     @contextmanager
@@ -320,7 +352,10 @@ def _columns(given: object, known: Iterable[str]) -> tuple[str, ...]:
     allowed = tuple(COLUMNS) if known == tuple(schema.SPECTRA) else known
     names = []
     for _, name in zip(range(1000), several, strict=False):
-        checks.one_of("columns", name, allowed)
+        if not checks.is_one(name, allowed):
+            raise ArgumentError(
+                f"columns={checks.shown(name)}: there is no such column{schema.hint(name, allowed)}"
+            )
         names.append(name)
     if not names:
         raise checks.refused("columns", given, "names of columns in a sequence, not none")
@@ -383,8 +418,8 @@ def search(
 
     All that is given must hold of a spectrum. A range is a pair (low, high), both ends included,
     None for an open end; of longitudes, local times and right ascensions it runs from the first to
-    the second, through 360 or 24 where the first is larger: ``lon=(350, 10)``. What is not known of
-    a spectrum is in no range.
+    the second, through 360 or 24: ``lon=(350, 10)`` is (350, 370) and (-10, 10). What is not known
+    of a spectrum is in no range.
 
     Parameters
     ----------
@@ -400,7 +435,8 @@ def search(
         FUV, EUV; HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION or beginnings of them such as
         "low".
     product : str or iterable of str, optional
-        Names of products in the catalogue.
+        Names of products in the catalogue, in any case, or their identifiers in the forms that
+        `uvisxr.pds3.identifier` reads.
     time : str, or pair, optional
         A year, month or day; or two times of UTC, the first included and the second not:
         ``("2004", "2010")`` ends with 2009. As text, such as 2005-230T15:15, `datetime64` or
@@ -435,7 +471,8 @@ def search(
     Raises
     ------
     ArgumentError
-        An argument has a wrong value, or is a target that neither uvisxr nor the catalogue knows.
+        An argument has a wrong value, is a target that neither uvisxr nor the catalogue knows, or a
+        product that is not in the catalogue.
     CatalogueError
         There is no catalogue, or it cannot be read.
     MissingDependencyError
@@ -463,6 +500,8 @@ def search(
             f"cannot read the catalogue {snapshot.folder}: its path is no UTF-8, as DuckDB needs; "
             "rename the folder"
         ) from None
+    if product is not None:
+        product = naming.products(snapshot, question.names_of("product", product))
     asked = question.ask(
         {name: given[name] for name in question.RANGES},
         target=target,
@@ -477,20 +516,6 @@ def search(
         mode=mode,
         where=where,
     )
-    for argument, names in asked.unknown.items():
-        _check_names(snapshot, argument, names)
+    for argument, unknown in asked.unknown.items():
+        naming.check(snapshot, argument, unknown)
     return Found(snapshot, asked)
-
-
-def _check_names(snapshot: store.Snapshot, argument: str, names: tuple[str, ...]) -> None:
-    """Refuse a target or a body that uvisxr does not know, nor the catalogue."""
-    there = {file.body for file in snapshot.spectra}
-    if argument == "target":
-        paths = [file.path for file in snapshot.products]
-        with _reading(snapshot), engine.opened(paths) as connection:
-            rows = engine.table(connection, "products", paths).project(_name("target"))
-            there = {row[0] for row in rows.distinct().fetchall() if row[0]}
-    for name in names:
-        if name not in there:
-            hint = targets.suggested(name) or checks.nearest(name, there)
-            raise ArgumentError(f"{argument}={name!r}: nothing in the catalogue is of that{hint}")

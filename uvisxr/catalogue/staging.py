@@ -130,6 +130,8 @@ def done(product: dict[str, Any], rows: int) -> dict[str, Any]:
         "status": "done",
         "rows": rows,
         "spectra": product["spectra"],
+        "pointing": product["pointing"],
+        "geometry_note": product["geometry_note"],
         "warnings": product["warnings"],
         "figures": {"lost_spectra": product["lost"] or 0},
     }

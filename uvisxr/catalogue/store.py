@@ -33,7 +33,7 @@ from .snapshot import UNIQUE, File, Snapshot, is_catalogue, publish, read, readi
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["File", "Snapshot", "Writer", "read", "reading"]
+__all__ = ["File", "Snapshot", "Writer", "is_catalogue", "read", "reading", "refuse_foreign"]
 
 #: Held by the writer, and what it holds is who that is.
 _LOCK = "catalogue.lock"
@@ -76,7 +76,7 @@ class Writer:
         self.folder = files.absolute(Path(folder).expanduser())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _refuse_foreign(self.folder)
+            refuse_foreign(self.folder)
             self._lock = _locked(self.folder / _LOCK)
         except OSError as error:
             raise ExportError(
@@ -307,9 +307,9 @@ def _due(old: Sequence[File], most: int) -> set[str]:
     return {*chosen} if len(chosen) > 1 else set()
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path) -> None:
     """Raise if a folder is neither empty nor a catalogue."""
-    if is_catalogue(folder):
+    if is_catalogue(folder) or not folder.is_dir():
         return
     with os.scandir(folder) as entries:
         odd = next((e.name for e in entries if e.name != _LOCK and e.name[:1] != "."), None)

@@ -30,7 +30,7 @@ _NAME = "cassini_uvis"
     nargs=2,
     type=str,
     metavar="FOLDER URL",
-    help="What lies in FOLDER is served at URL.",
+    help="What lies in FOLDER, as the catalogue names it, is served at URL.",
 )
 @OVERWRITE
 def export(

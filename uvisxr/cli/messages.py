@@ -107,7 +107,7 @@ def in_the_shell(text: str) -> str:
                     text = re.sub(rf"\b{option.name}={value}\b", names[0], text)
         else:
             # Not in a call, which is Python's: geometry(target=...).
-            value = r"(['\"])(.*?)\1|\(([-+\w., ]*)\)|(?=([\w.-]))|"
+            value = r"(['\"])(.*?)\1|\(([-+\w.:, '\"]*)\)|(?=([\w.-]))|"
             argument = rf"(?<![\w(.]){option.name}=(?:{value})"
             text = re.sub(argument, partial(_written, option.opts[0]), text)
     return text
@@ -117,7 +117,9 @@ def _written(option: str, argument: re.Match[str]) -> str:
     """An argument with its value, or with one to be given, as an option."""
     _, value, several, follows = argument.groups()
     if several is not None:
-        return " ".join([option, *several.replace(",", " ").split()])
+        # None is an open end.
+        ends = (end.strip(" '\"") for end in several.split(",") if end.strip())
+        return " ".join([option, *("-" if end == "None" else shlex.quote(end) for end in ends)])
     if value is None:
         return f"{option} " if follows else option
     return f"{option} {shlex.quote(value)}"

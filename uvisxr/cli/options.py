@@ -135,10 +135,12 @@ FILTERS = _together(
         "--target",
         help="Only products whose label has this target, in any spelling: Daphnis is DA too.",
     ),
-    click.option("--slit", help="Only this slit: HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION."),
+    click.option(
+        "--slit", help="Only this slit: HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION or low."
+    ),
     click.option(
         "--after",
-        help="Only products that start at or after this time: 2005-230 or 2005-08-18T15:15.",
+        help="Only products that start at or after this time: 2005-230, 2005-08-18T15:15, 2005.",
     ),
     click.option("--before", help="Only products that start before this time."),
 )

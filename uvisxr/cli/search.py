@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import ArgumentError
-from .messages import in_the_shell
-from .options import OVERWRITE, FilePath, Number
+from ..files import same
+from .messages import in_the_shell, say
+from .options import OVERWRITE, FilePath
+
+if TYPE_CHECKING:
+    from ..catalogue.search import Found
 
 #: Rows of the table on stdout, by default.
 _ROWS = 20
@@ -44,13 +49,32 @@ _RANGES = {
 _OPEN = "-"
 
 
-class _End(Number):
+class _End(click.types.FloatParamType):
     """A number, or "-" for an open end."""
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return None if value in (None, _OPEN) else super().convert(value, param, ctx)
+        if value in (None, _OPEN):
+            return None
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a valid number.", param, ctx)
+        return found
+
+
+class _Search(click.Command):
+    """A command whose --time may have one time, as the argument has."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put an empty second time where another option follows the first, or nothing."""
+        place = next((k for k, one in enumerate(args) if one.partition("=")[0] == "--time"), None)
+        if place is not None:
+            second = place + (1 if "=" in args[place] else 2)
+            follows = args[second : second + 1]
+            if not follows or (follows[0].startswith("-") and follows[0] != _OPEN):
+                args = [*args[:second], "", *args[second:]]
+        return super().parse_args(ctx, args)
 
 
 def _ranges(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,18 +84,19 @@ def _ranges(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@click.command(cls=_Search)
 @click.argument("catalogue", type=FilePath(path_type=Path))
 @click.option("--target", multiple=True, help="Targets, in any spelling; each its own --target.")
 @click.option("--body", help="Body that coordinates are of [default: that of the target].")
 @click.option("--channel", multiple=True, help="EUV or FUV.")
 @click.option("--slit", multiple=True, help="HIGH_RESOLUTION, LOW_RESOLUTION, OCCULTATION, or low.")
-@click.option("--product", multiple=True, help="Names of products.")
+@click.option("--product", multiple=True, help="Names or identifiers of products.")
 @click.option(
     "--time",
     nargs=2,
-    metavar="FROM BEFORE",
-    help="Times from the first on and before the second: 2004 2010, 2005-230 2005-231T12:00.",
+    metavar="FROM [BEFORE]",
+    help="Times from the first on and before the second: 2004 2010, 2005-230 2005-231T12:00; or a "
+    "year, month or day alone, before another option.",
 )
 @_ranges
 @click.option("--on-disk/--off-disk", default=None, help="Whether the body is met.")
@@ -86,14 +111,9 @@ def _ranges(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Whether lon, lat and alt are of a pixel's centre or of all of it.",
 )
 @click.option("--where", help="A condition on columns: 'counts > 100 AND ems < 60'.")
-@click.option(
-    "--spectra",
-    "what",
-    flag_value="spectra",
-    help="List spectra, the default.",
-)
-@click.option("--products", "what", flag_value="products", help="List the products they are of.")
-@click.option("--count", "what", flag_value="count", help="Say how many spectra there are.")
+@click.option("--spectra", "list_spectra", is_flag=True, help="List spectra, the default.")
+@click.option("--products", "list_products", is_flag=True, help="List the products they are of.")
+@click.option("--count", is_flag=True, help="Say how many spectra there are.")
 @click.option("--columns", help="Names of columns, with commas between them.")
 @click.option(
     "-n",
@@ -110,7 +130,9 @@ def _ranges(command: Callable[..., Any]) -> Callable[..., Any]:
 @OVERWRITE
 def search(
     catalogue: Path,
-    what: str | None,
+    list_spectra: bool,
+    list_products: bool,
+    count: bool,
     columns: str | None,
     rows: int,
     csv: Path | None,
@@ -126,13 +148,11 @@ def search(
     """
     from ..catalogue import search as questions
 
-    if what in ("products", "count") and (csv or parquet):
-        raise click.UsageError(f"--csv and --parquet write spectra: leave --{what} out")
-    if what == "count" and columns:
-        raise click.UsageError("--count has no --columns")
+    _check(list_spectra, list_products, count, columns, csv, parquet)
     given = {name: value for name, value in asked.items() if value not in (None, ())}
     if "time" in given:
-        given["time"] = tuple(None if end == _OPEN else end for end in given["time"])
+        start, stop = given["time"]
+        given["time"] = start if not stop else _ends(start, stop)
     if all_flags:
         given["exclude"] = ()
     names = None if columns is None else [name.strip() for name in columns.split(",")]
@@ -142,23 +162,67 @@ def search(
             if path:
                 click.echo(write(path, names, overwrite))
         if csv or parquet:
-            return
-        if what == "count":
+            pass
+        elif count:
             click.echo(len(found))
-        elif what == "products":
+        elif list_products:
             table = found.products(names or _OF_PRODUCTS)
-            _print(table.slice(0, rows), table.num_rows, "products")
+            click.echo(_listed(table.slice(0, rows), table.num_rows, "product", "products"))
+            if table.num_rows:
+                return
         else:
-            _print(found.to_arrow(names or _OF_SPECTRA, rows), len(found), "spectra")
+            table = found.to_arrow(names or _OF_SPECTRA, rows)
+            more = found.flagged()
+            flagged = f"; {more} more have quality flags (--all-flags)" if more else ""
+            click.echo(f"{_listed(table, len(found), 'spectrum', 'spectra')}{flagged}")
+        if not found:
+            say(_why_none(found))
     except ArgumentError as error:
         raise click.UsageError(in_the_shell(re.sub(r"^search: ", "", str(error)))) from error
 
 
-def _print(table: Any, count: int, what: str) -> None:
+def _check(
+    list_spectra: bool,
+    list_products: bool,
+    count: bool,
+    columns: str | None,
+    csv: Path | None,
+    parquet: Path | None,
+) -> None:
+    """Refuse options that exclude each other."""
+    asked = {"--spectra": list_spectra, "--products": list_products, "--count": count}
+    several = [option for option, given in asked.items() if given]
+    if len(several) > 1:
+        raise click.UsageError(f"give one of {' and '.join(several)}")
+    if (csv or parquet) and several not in ([], ["--spectra"]):
+        raise click.UsageError(f"--csv and --parquet write spectra: leave {several[0]} out")
+    if csv and parquet and same(csv, parquet):
+        raise click.UsageError(f"--csv and --parquet are one file, {csv}: give two")
+    if count and columns:
+        raise click.UsageError("--count has no --columns")
+
+
+def _ends(*times: str) -> tuple[str | None, ...]:
+    return tuple(None if time == _OPEN else time for time in times)
+
+
+def _why_none(found: Found) -> str:
+    """Which conditions an empty answer is empty for."""
+    without = found.without()
+    enough = [f"{count} without '{text}'" for text, count in without.items() if count]
+    if enough:
+        return f"there would be {' or '.join(enough)}"
+    if len(without) > 1:
+        return "nothing is found without any one of the conditions either: leave out several"
+    return "the catalogue has no spectra, or none but those of other bodies"
+
+
+def _listed(table: Any, count: int, one: str, several: str) -> str:
+    """Print rows, and say how many there are of what."""
     from ..catalogue.answers import lines
 
     if table.num_rows:
         for line in lines(table):
             click.echo(line)
     more = f", the first {table.num_rows} above" if 0 < table.num_rows < count else ""
-    click.echo(f"{count} {what}{more}")
+    return f"{count} {one if count == 1 else several}{more}"

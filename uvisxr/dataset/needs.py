@@ -244,7 +244,9 @@ but et runs along 'time': call ds.swap_dims({'time': 'pic'}) first
             f"{step}: the dataset is a map, of cells instead of pixels: take the dataset that the "
             "map was made of"
         )
-    if step == "rate" and "background" in ds.variables:
+    # Bins of several levels have none themselves, but counts that hold it.
+    held = bool(frame.bins(ds)) and "background_method" in ds.attrs
+    if step == "rate" and ("background" in ds.variables or held):
         needs = _NET_RATE
     if step in _BEFORE_REFLECTANCE and _is_reflected(ds):
         raise MissingStepError(

@@ -16,6 +16,7 @@ from ..errors import MissingStepError
 from ..instrument.detector import Bins
 from .conventions import QUALITY_FLAGS
 from .fields import FIELDS
+from .single import STEPS, is_list
 
 _SPECTRA = ("reflectance", "radiance", "radiance_weighted", "rate", "counts")
 
@@ -133,12 +134,14 @@ def done(ds: xr.Dataset) -> dict[str, str]:
     mapped, summed = "map_projection" in attrs, "power_rule" in attrs
     light |= summed
     light |= bool(attrs.get("left_out"))
+    # Bins of exposures with several levels have none of their own.
+    merged = mapped or {"n", "member_bin"} <= names
     how_calibrated = str(attrs.get("calibrate_arguments", ""))
     steps = {
         "open": {"counts", "calibration_matrix"} & names or "start_time" in attrs,
         "rebin": "summed" in attrs,
         "geometry": "geometry_target" in attrs and (mapped or FIELDS.keys() & names),
-        "background": "background" in names or (mapped and "background_method" in attrs),
+        "background": "background" in names or (merged and "background_method" in attrs),
         "predict_stars": "star_count" in names,
         "calibrate": "recipe" in attrs and light,
         "smooth": "smoothing_weights" in attrs and '"smooth": false' in how_calibrated and light,
@@ -169,6 +172,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
     counts, spectra = (_has_spectra(ds, name) for name in ("counts", "radiance"))
     seen, integrated = _has_geometry(ds), "brightness" in names
     lit = "heliocentric_distance" in names and {"channel", "slit"} <= ds.attrs.keys()
+    listed, did = is_list(ds), done(ds)
     whole = not {"radiance", "rate", "lon", "ra", "star_count"} & names
     can = {
         "rebin": window and counts and pixels and whole,
@@ -178,7 +182,9 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "predict_stars": seen and pixels,
         "calibrate": window and counts,
         "calibration_factor": window and counts,
-        "rate": counts and "exposure" in names and (window or "background" not in names),
+        "rate": counts
+        and "exposure" in names
+        and ("background" not in did or (window and not listed)),
         "flag": pixels,
         "fill_nan": spectra,
         "smooth": spectra and "smoothing_weights" not in ds.attrs,
@@ -188,13 +194,13 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "power": _is_map(ds) and integrated and "wl_bounds" in ds.variables,
         "reflectance": (spectra or integrated) and lit,
         "photometry": (spectra or integrated) and lit and seen and pixels and _has_body(ds),
-        "bin": (counts or spectra or integrated) and pixels,
+        "bin": (counts or spectra or integrated) and (pixels or listed),
         "to_netcdf": True,
         "to_json": {"time_start", "product", "pixel"} <= names,
         "to_fits": window and counts and pixels and {"wl", "product"} <= names,
     }
-    did = done(ds)
-    return [name for name, ready in can.items() if ready and name not in did]
+    there = STEPS if listed else can.keys()
+    return [name for name, ready in can.items() if ready and name in there and name not in did]
 
 
 def pictures(ds: xr.Dataset) -> list[str]:
@@ -215,7 +221,7 @@ def pictures(ds: xr.Dataset) -> list[str]:
         "map": _is_map(ds),
         "check_stars": signal,
         "bins": {"n", "member_bin"} <= set(ds.variables),
-        "spectrum": _has_spectra(ds, *_SPECTRA),
+        "spectrum": _has_spectra(ds, *_SPECTRA) and not is_list(ds),
     }
     return [name for name, ready in can.items() if ready]
 
@@ -286,7 +292,8 @@ def _target(ds: xr.Dataset) -> str:
 def _exposures(ds: xr.Dataset) -> str:
     if "pic" not in ds.variables and "pic" not in ds.dims:
         return ""
-    said = str(ds.sizes.get("pic", 1))
+    number = _number_of_exposures(ds)
+    said = "" if number is None else str(number)
     seconds = _values(ds, "exposure")
     if seconds is not None and seconds.size:
         low, high = seconds.min(), seconds.max()
@@ -296,6 +303,15 @@ def _exposures(ds: xr.Dataset) -> str:
         first, last = np.datetime_as_string([start.min(), stop.max()], unit="s")
         said += f", {first} to {last} UTC"
     return said
+
+
+def _number_of_exposures(ds: xr.Dataset) -> int | None:
+    """How many exposures the spectra are of; None if nobody knows."""
+    if "pic" in ds.dims or not ds.variables["pic"].dims:
+        return ds.sizes.get("pic", 1)
+    # Spectra along another dimension may be of the same one: exposures have their own times.
+    times = _values(ds, "et")
+    return None if times is None or not times.size else np.unique(times).size
 
 
 def _window(ds: xr.Dataset) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from .. import checks
+from ..errors import ArgumentError
 from .fields import EPHEMERIS
 
 #: The dimension of found spectra.
@@ -25,6 +27,17 @@ _OF_EXPOSURES = frozenset(
     }
 )
 
+#: Steps that take them.
+STEPS = frozenset({"bin", "rate", "fill_nan", "smooth", "integrate", "reflectance", "to_netcdf"})
+
+#: Other steps that `open_found` does.
+_BEFORE = frozenset(
+    {
+        *("rebin", "geometry", "background", "predict_stars", "calibrate", "calibration_factor"),
+        *("rate", "flag", "unflag"),
+    }
+)
+
 #: What says where a spectrum is in its product; `et` would tell that others have its time.
 _PLACES = ("pic", "pixel", "line", "window", "et")
 
@@ -32,6 +45,19 @@ _PLACES = ("pic", "pixel", "line", "window", "et")
 def is_list(ds: xr.Dataset) -> bool:
     """Whether a dataset holds spectra along one dimension."""
     return DIM in ds.dims and not {"pic", "pixel"} & {*ds.dims}
+
+
+def reopened(step: str) -> str:
+    """What helps where a step takes no spectra along one dimension."""
+    mend = (
+        "give this step to uvisxr.open_found(found, steps)"
+        if step in _BEFORE
+        else "open their products with uvisxr.open_observation, or merge them with ds.uvis.bin"
+    )
+    return (
+        f"{step}: these are spectra along {DIM!r}, as uvisxr.open_found gives them, and not the "
+        f"exposures and pixels that it takes: {mend}"
+    )
 
 
 def as_exposures(ds: xr.Dataset) -> xr.Dataset:
@@ -52,11 +78,35 @@ def as_exposures(ds: xr.Dataset) -> xr.Dataset:
     return found
 
 
-def masks(pixels: Any) -> Any:
-    """Masks over spectra, in lists too, as those of exposures of one pixel; all else as it is."""
-    if isinstance(pixels, xr.DataArray) and pixels.dims == (DIM,):
-        values = pixels.values[:, None]
-        return xr.DataArray(values, dims=("pic", "pixel"))
-    if isinstance(pixels, list | tuple) and any(isinstance(one, xr.DataArray) for one in pixels):
-        return [masks(one) for one in pixels]
-    return pixels
+def masks(ds: xr.Dataset, pixels: Any) -> Any:
+    """Masks over the spectra of a dataset, or a list of them, as those of exposures of one pixel.
+
+    Raises
+    ------
+    ArgumentError
+        They are something else: pairs of numbers do not say which of them is meant.
+    """
+    if isinstance(pixels, list | tuple) and len(pixels):
+        return [_mask(ds, one) for one in pixels]
+    return _mask(ds, pixels)
+
+
+def _mask(ds: xr.Dataset, mask: Any) -> xr.DataArray:
+    if not isinstance(mask, xr.DataArray) or mask.dtype != bool or mask.dims != (DIM,):
+        raise ArgumentError(
+            f"pixels={_kind(mask)}: expected, of spectra along {DIM!r}, a boolean DataArray over "
+            f"{DIM}, such as ds.phase < 60, or a list of them"
+        )
+    if mask.size != ds.sizes[DIM]:
+        raise ArgumentError(
+            f"pixels: the mask is of {mask.size} spectra, and the dataset of {ds.sizes[DIM]}: "
+            "compute the mask from this dataset"
+        )
+    return xr.DataArray(mask.values[:, None], dims=("pic", "pixel"))
+
+
+def _kind(mask: Any) -> str:
+    if isinstance(mask, xr.DataArray | np.ndarray):
+        over = f" over {mask.dims}" if isinstance(mask, xr.DataArray) else ""
+        return f"<{type(mask).__name__} of {mask.dtype}{over}>"
+    return checks.shown(mask)

@@ -31,7 +31,7 @@ from ..errors import (
 )
 from ..files import FITS, NETCDF, absolute, inside, read_beginning, real
 from ..instrument.channel import FUV, ChannelName
-from ..timescales import Instant, parse_instant, parse_utc
+from ..timescales import Instant, parse_beginning, parse_utc
 from . import index, odl, pairs, urls
 from .archive import Archive
 from .identifier import product_id
@@ -128,10 +128,10 @@ class Filter:
         The label's target in any of its spellings (`uvisxr.targets`): "s rings" takes what labels
         call S RINGS and Saturn Rings, "Daphnis" what they call DA.
     slit : str, optional
-        One of the three, as in labels, upper or lower case ("low_resolution").
+        One of the three, as in labels, or its beginning, upper or lower case ("low").
     after, before : str, optional
-        Accept START_TIME from `after` (inclusive) to `before` (exclusive): 2005-230T15:15 or
-        2005-08-18.
+        Accept START_TIME from `after` (inclusive) to `before` (exclusive): 2005-230T15:15,
+        2005-08-18, or 2005-08 and 2005, which are where they begin.
 
     Raises
     ------
@@ -144,14 +144,15 @@ class Filter:
     slit: str | None = None
     after: str | None = None
     before: str | None = None
+    _slit: str | None = field(init=False, repr=False, compare=False)
     _after: np.datetime64 | None = field(init=False, repr=False, compare=False)
     _before: np.datetime64 | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.channel is not None:
             checks.choice("channel", str(self.channel).upper(), ChannelName)
-        if self.slit and _canonical(self.slit) not in map(_canonical, SLITS):
-            raise checks.refused("slit", self.slit, f"one of {', '.join(SLITS)}")
+        # As some labels have it.
+        slit = self.slit and re.sub("(?i)occltation", "OCCULTATION", str(self.slit))
         after, before = self._limit("after"), self._limit("before")
         if after and before and after > before:
             raise ArgumentError(
@@ -159,13 +160,14 @@ class Filter:
                 "two"
             )
         # Parsed once, not once per product; the class is frozen.
+        object.__setattr__(self, "_slit", slit and checks.begun("slit", slit, SLITS))
         object.__setattr__(self, "_after", after and after.utc)
         object.__setattr__(self, "_before", before and before.utc)
 
     def _limit(self, name: str) -> Instant | None:
         text = getattr(self, name)
         try:
-            return None if text is None else parse_instant(str(text))
+            return None if text is None else parse_beginning(str(text))
         except ArgumentError as error:
             said = str(error).removeprefix(f"{text!r} ")
             raise ArgumentError(f"{name}={text!r} {said}") from None
@@ -188,7 +190,7 @@ class Filter:
                 return False
         if not same(self.channel, channel):
             return False
-        if not same(self.slit, slit):
+        if not same(self._slit, slit):
             return False
         # Comparisons with NaT are False, so an unknown start lies in no range.
         return (self._after is None or bool(start >= self._after)) and (

@@ -44,6 +44,9 @@ _TALL, _WHOLE = 0.46, 0.86
 #: Room for the number of a year, points.
 _LABEL = 40.0
 
+#: Ticks of so many days or more have a year among them.
+_YEARS = 732
+
 #: Room for the key above the axes, points.
 _KEY = 18.0
 
@@ -157,7 +160,7 @@ def coverage(
     rows = len(found.targets)
     ax.set(xlim=date2num(found.edges[[0, -1]]), ylim=(rows - 0.5, -0.5))
     handles = _draw_bars(ax, found, look)
-    _name_time(ax)
+    _name_time(ax, found.edges)
     ax.yaxis.set_major_locator(FixedLocator(range(rows)))
     ax.set_yticklabels(found.targets)
     for axis in (ax.yaxis, _tell_totals(ax, found)):
@@ -204,12 +207,15 @@ def _draw_bars(ax: Axes, found: Coverage, look: Style) -> list[Patch]:
     return handles
 
 
-def _name_time(ax: Axes) -> None:
+def _name_time(ax: Axes, edges: np.ndarray) -> None:
     most = int(np.clip(common.size(ax)[0] / _LABEL, 3, 10))
     locator = AutoDateLocator(minticks=2, maxticks=most)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
-    set_label(ax.xaxis, "Time (UTC)")
+    first, last = edges[[0, -1]].astype("datetime64[D]") - np.array([0, 1])
+    dates = [str(first)] if first == last else [str(first), str(last)]
+    short = (last - first).astype(int) < _YEARS
+    set_label(ax.xaxis, f"Time (UTC, {' to '.join(dates)})" if short else "Time (UTC)")
 
 
 def _tell_totals(ax: Axes, found: Coverage) -> Axis:

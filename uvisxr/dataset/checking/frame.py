@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ...errors import ArgumentError, MissingStepError
+from .. import single
 
 #: Dimensions of the spectra that a dataset is opened with, and what they count.
 FRAME = {"pic": "exposure", "pixel": "pixel", "wl": "wavelength"}
@@ -73,6 +74,9 @@ def setup_of(ds: xr.Dataset, step: str, name: str) -> np.ndarray | None:
 
 def check_axes(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
     """Refuse exposures, pixels and wavelengths along dimensions of other names."""
+    names = [*names]
+    if _lists(ds, names):
+        raise ArgumentError(single.reopened(step))
     for name in names:
         axis = _AXIS.get(name)
         if name == "quality" and not set(ds.variables[name].dims) <= {*NUMBERS, *bins(ds)}:
@@ -96,6 +100,13 @@ def check_axes(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
                 f"along {' and '.join(map(repr, ds.variables[name].dims))}: "
                 f"{_axis_back(ds, axis, other[0])}"
             )
+
+
+def _lists(ds: xr.Dataset, names: Iterable[str]) -> bool:
+    """Whether exposures or pixels are those of a list of spectra."""
+    own = {name for name in names if name == "quality" or _AXIS.get(name, "wl") != "wl"}
+    listed = single.is_list(ds) and levels(ds, single.DIM) == 1
+    return listed and any(single.DIM in ds.variables[name].dims for name in own)
 
 
 def _check_along(ds: xr.Dataset, step: str, name: str, dims: Iterable[str]) -> None:
