@@ -16,17 +16,27 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from helpers.byhand import wait_for
+from helpers.loopback import folder, serve
 from helpers.products import product_id, two_windows, write_product
 
 import uvisxr
 from uvisxr import catalogue
 from uvisxr.batch import run, work
-from uvisxr.catalogue import building, schema, staging, store
+from uvisxr.catalogue import building, exports, schema, staging, store
 from uvisxr.cli import main
-from uvisxr.errors import ArgumentError, CatalogueError, ExportError, NoMatchError, UvisError
+from uvisxr.errors import (
+    ArgumentError,
+    CatalogueError,
+    ExportError,
+    NoMatchError,
+    UvisError,
+    UvisWarning,
+)
+from uvisxr.pds3 import elsewhere
 from uvisxr.reader.sources import Filter
 
 pq = pytest.importorskip("pyarrow.parquet")
@@ -748,3 +758,53 @@ def test_two_builds_do_not_clash(many: Path, tmp_path: Path):
     assert codes == [0, 1], told
     assert any(b"is being written by" in err and b"wait for it" in err for _, err in told), told
     assert len(names(tmp_path / "out")) == COUNT
+
+
+@pytest.mark.slow
+def test_products_of_servers_keep_their_urls(
+    archive: Path, here: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first, second = product_id(0), product_id(1)
+    there = (archive / "D230").rename(archive / "D 230")
+    with serve(folder(archive)) as server:
+        above = f"{server.url}D%20230/"
+        # The data of one are only asked for, those of another are in the cache whole.
+        uvisxr.open_product(f"{above}{second}.LBL", fetch=True)
+        urls = [f"{above}{first}", f"{above}{second}.DAT"]
+        out = tmp_path / "c"
+        assert catalogue.build(urls, out).done == 2
+        assert [(row["label"], row["data"]) for row in rows(out)] == [
+            (f"{above}{name}.LBL", f"{above}{name}.DAT") for name in (first, second)
+        ]
+        assert catalogue.build(urls, out).current == 2
+
+        shutil.rmtree(tmp_path / "cache")
+        monkeypatch.setattr(elsewhere, "_TOLD", {})
+        found = uvisxr.search(out, where="pic = 1")
+        expected = [uvisxr.open_product(there / name).counts[1] for name in (first, second)]
+        ds = uvisxr.open_found(found)
+        assert (ds.counts.values == np.concatenate(expected)).all()
+
+        table = exports.epn_tap(out).to_pydict()
+        assert table["access_url"] == [f"{above}{name}.DAT" for name in (first, second)]
+        assert table["file_name"] == [f"{name}.DAT" for name in (first, second)]
+
+
+def test_a_copy_of_a_product_of_a_server(archive: Path, here: InProcess, tmp_path: Path):
+    out = tmp_path / "c"
+    name = product_id(0)
+    with serve(folder(archive)) as server:
+        url = f"{server.url}D230/{name}.LBL"
+        assert catalogue.build(url, out).done == 1
+        # Of that on disk it is known that it is whole.
+        label = archive / "D230" / f"{name}.LBL"
+        catalogue.build(label, out)
+        assert [row["label"] for row in rows(out)] == [str(label)]
+        with pytest.warns(UvisWarning, match="the same exposures"):
+            catalogue.build([url, archive / "D230"], out)
+        assert [row["label"] for row in rows(out)][:1] == [str(label)]
+        # There is no other than that of the server any more.
+        lose(label)
+        catalogue.build([url, archive / "D230"], out)
+        assert [row["label"] for row in rows(out)][:1] == [url]
+    assert names(out) == [product_id(k) for k in range(4)]

@@ -1,7 +1,10 @@
 """Products as Zarr: references to the bytes of their data files, which stay where they are.
 
 A data file is a row of uncompressed frames, 64 rows of 1024 columns of 16 bits, the higher byte
-first: what Zarr calls chunks of one exposure each. The references are a file of JSON of the form
+first: what Zarr calls chunks. One of each exposure begins with the first value of the window, and
+has its rows, as long as those of the frame. Zarr's chunks may be larger than its arrays, of which
+whoever reads them leaves out what is beyond the end: here the columns after the window. So a
+window needs no cutting. The references are a file of JSON of the form
 that kerchunk defined (version 1: keys of a Zarr store of version 2, each with its bytes or with
 [URL, first byte, number of bytes]), which `fsspec` reads as the file system ``reference``, and by
 it xarray's engine "zarr", wherever there is neither uvisxr nor kerchunk.
@@ -12,28 +15,28 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import numpy as np
 import xarray as xr
 
-from . import calls, checks
+from . import calls, checks, fetch, parts
 from .dataset import inputs
-from .errors import ProductError
-from .files import absolute, check_name, check_target, refuse_foreign, whole_file
-from .pds3 import packed
+from .errors import ArgumentError, ProductError, unwarned
+from .files import absolute, check_name, check_target, inside, real, refuse_foreign, whole_file
+from .pds3 import packed, urls
 from .pds3.qube import QubeFile
+from .reader import sources
 from .reader.counts import behind
-from .reader.observation import open_observation
+from .reader.observation import flat, open_observation
 from .reader.times import StartTime
+from .transfer import NoPartsError
 
 #: With what the file begins, by which one of ours is known: others have other blanks.
 _BEGINNING = '{"version": 1, "refs": {\n".zgroup": '
-
-#: Outside of the window, of coordinates that are whole numbers.
-_NOWHERE = -1
 
 
 @calls.public("virtual")
@@ -51,11 +54,9 @@ def virtual(
 ) -> Path:
     """Write references by which any xarray opens products as Zarr, without uvisxr.
 
-    Of the data only the size is asked for. Exposures are chunks of whole frames of the detector, so
-    that one costs one request of 131,072 bytes. Dimensions and coordinates are those of
-    `open_observation`, but that `pixel` and `wl` run over the frame: where the window is in it say
-    the attributes `window_pixel` and `window_wl`, by which one line cuts it out. Around the window
-    coordinates are NaN, -1 or, of flags, 0.
+    Of the data only the size is asked for. What xarray opens is what `open_observation` gives. An
+    exposure costs one request of 2048 bytes for each of its rows in the detector's frame, 131,072
+    at most.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ def virtual(
     base : str, optional
         What to write in place of the folder that holds the data files or the folders of all of
         them, for example the URL where others find them; "." makes their paths relative to the
-        folder where readers work. By default local files have absolute paths.
+        folder where readers work. By default local files have absolute paths, and what was
+        downloaded has its URL.
     overwrite : bool, optional
         Whether to replace an existing file: True, any; False, none; by default, one of uvisxr.
     channel, target, name, sort, window, start_time
@@ -83,10 +85,11 @@ def virtual(
     Raises
     ------
     LabelError, ProductError
-        A label or a data file is missing or damaged; products differ; or data are packed, and have
-        no bytes to refer to.
+        A label or a data file is missing or damaged; products differ; or data are packed, or on a
+        server that sends no parts, and have no bytes to refer to.
     ArgumentError
-        An argument has a wrong value, or no product was found.
+        An argument has a wrong value, or no product was found; or there is no folder that `base`
+        could take the place of.
     ExportError
         The file cannot be written.
 
@@ -106,16 +109,19 @@ def virtual(
             engine="zarr",
             backend_kwargs={"storage_options": {"fo": str(file)}},
         )
-        ds = ds.isel(pixel=slice(*ds.window_pixel), wl=slice(*ds.window_wl))
     """
     checks.choice("overwrite", overwrite, bool | None)
     if not isinstance(out, str | os.PathLike) or not os.fspath(out):
         raise checks.refused("out", out, "a path")
     check_name("out", out)
+    _check_out(Path(out).expanduser())
     if not isinstance(base, str | None) or not (base or "a").isprintable():
         raise checks.refused("base", base, "a URL or a path")
+    if "@" in (base or "").partition("://")[2].partition("/")[0]:
+        fetch.without_user(str(base), "base, the URL")
+    given = list(flat(paths))
     opened = open_observation(
-        *paths,
+        *given,
         channel=channel,
         target=target,
         name=name,
@@ -128,14 +134,18 @@ def virtual(
     files = inputs.of(opened)
     check_target(place, files)
     refuse_foreign(place, overwrite, _is_ours)
-    urls = _urls([file for ds in nodes.values() for file in behind(_values(ds)).files], base)
+    behind_all = [file for ds in nodes.values() for file in behind(_values(ds)).files]
+    places = _urls(behind_all, base, given)
     refs: dict[str, Any] = {".zgroup": {"zarr_format": 2}}
     for prefix, ds in nodes.items():
-        refs |= {f"{prefix}{key}": value for key, value in _group(ds, urls).items()}
+        refs |= {f"{prefix}{key}": value for key, value in _group(ds, places).items()}
     described = {key: value for key, value in refs.items() if isinstance(value, dict)}
     # With all descriptions in one place nobody has to look for them.
     refs[".zmetadata"] = {"zarr_consolidated_format": 1, "metadata": described}
-    texts = {key: v if isinstance(v, str | list) else json.dumps(v) for key, v in refs.items()}
+    texts = {
+        key: v if isinstance(v, str | list) else json.dumps(v, allow_nan=False)
+        for key, v in refs.items()
+    }
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in texts.items())
     with whole_file(place, files) as temporary:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -147,9 +157,18 @@ def _groups(tree: xr.DataTree) -> dict[str, xr.Dataset]:
     return {f"{name}/": node.to_dataset() for name, node in tree.children.items()}
 
 
+def _check_out(path: Path) -> None:
+    kind = path.suffix.lower()
+    if urls.is_url(str(path)) or kind == ".zarr" or (path.is_file() and kind != ".json"):
+        raise checks.refused(
+            "out", str(path), "a file of JSON on this computer, which ends in .json, or its folder"
+        )
+
+
 def _place(out: str | Path, name: str) -> Path:
     path = Path(out).expanduser()
-    return path if path.suffix.lower() == ".json" and not path.is_dir() else path / f"{name}.json"
+    is_file = path.suffix.lower() == ".json" and not path.is_dir()
+    return path if is_file else inside(path, f"{name}.json")
 
 
 def _is_ours(path: Path) -> bool:
@@ -162,12 +181,17 @@ def _values(ds: xr.Dataset) -> xr.Variable:
     return ds[name].variable
 
 
-def _urls(files: list[QubeFile], base: str | None) -> dict[Path, tuple[str, int]]:
+def _urls(
+    files: list[QubeFile], base: str | None, given: Sequence[str | Path]
+) -> dict[Path, tuple[str, int]]:
     """Where each data file is, and from which byte on, by its path."""
-    found = {}
+    found: dict[Path, tuple[str, int]] = {}
+    cache = real(fetch.cache_dir("urls"))
+    downloaded: dict[Path, str] | None = None
     for file in files:
         if file.remote is not None:
-            found[file.path] = file.remote.url, file.remote.start
+            url = file.remote.url
+            found[file.path] = url if "://" in url else _local(Path(url)), file.remote.start
             continue
         path, start = file.path, 0
         if packed.is_packed(path):
@@ -177,89 +201,151 @@ def _urls(files: list[QubeFile], base: str | None) -> dict[Path, tuple[str, int]
                     f"{file.path} is packed, so that its exposures have no bytes of their own to "
                     "refer to: unpack it"
                 )
-        found[file.path] = absolute(path).as_uri(), start
+        if downloaded is None and real(path).is_relative_to(cache):
+            downloaded = _downloaded(given)
+        if downloaded and path in downloaded:
+            url, first = _served(downloaded[path], path, base)
+            found[file.path] = url, first + start
+        else:
+            found[file.path] = _local(path), start
     if base is None:
         return found
-    common = _common([url for url, _ in found.values()])
+    places = {path: _split(url) for path, (url, _) in found.items()}
+    common = _common([*places.values()])
     base = "" if base in ("", ".") else base.rstrip("/") + "/"
-    return {path: (base + url.removeprefix(common), n) for path, (url, n) in found.items()}
+    encode = quote if parts.is_web(base) else str
+    return {
+        path: (base + encode(places[path][1].removeprefix(common)), start)
+        for path, (_, start) in found.items()
+    }
 
 
-def _common(urls: list[str]) -> str:
-    """The URL of the deepest folder that holds all files, with its slash."""
-    parts = [url.split("/")[:-1] for url in urls]
+def _downloaded(given: Sequence[str | Path]) -> dict[Path, str]:
+    """The URLs of data files that are in the cache, by their paths."""
+    with unwarned():
+        products = [product for product in sources.expand(given) if product.url and product.data]
+    return {one.data: urls.of_data(one.url, one.data) for one in products if one.data}
+
+
+def _served(url: str, path: Path, base: str | None) -> tuple[str, int]:
+    """Where a file that was downloaded can be read by parts, and from which byte on."""
+    is_member = parts.member_of(url) is not None
+    try:
+        remote = parts.ask(url)
+    except NoPartsError as error:
+        if base is not None and not is_member:
+            return url, 0
+        why = "its archive has packed it" if is_member else "its server sends no parts of files"
+        raise ProductError(
+            f"{url} was downloaded whole, as {why}, and nobody can read single exposures there: "
+            "make references of a copy of your own, which base= may name"
+        ) from error
+    if remote.size != path.stat().st_size:
+        raise ProductError(
+            f"{url} holds {remote.size} bytes, but {path}, which was downloaded from there, "
+            f"{path.stat().st_size}: remove that, and try again"
+        )
+    return remote.url, remote.start
+
+
+def _local(path: Path) -> str:
+    """The address of a file here: nobody decodes those in references."""
+    name = absolute(path).as_posix()
+    return f"file://{name}" if name.startswith("/") else f"file:///{name}"
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The server or file system of a file, and the path there, as its folders are called."""
+    scheme, _, rest = url.partition("://")
+    server, _, path = rest.partition("/")
+    return f"{scheme}://{server}", unquote(path) if parts.is_web(url) else path
+
+
+def _common(places: list[tuple[str, str]]) -> str:
+    """The path of the deepest folder that holds all files, with its slash.
+
+    Raises
+    ------
+    ArgumentError
+        There is none.
+    """
+    servers = sorted({server for server, _ in places})
+    if len(servers) > 1:
+        raise ArgumentError(
+            "base takes the place of the folder that holds all data, but there is none: some are "
+            f"on {servers[0]} and some on {servers[1]}; leave base out, or copy all into one folder"
+        )
     same = []
-    for names in zip(*parts, strict=False):
+    for names in zip(*(path.split("/")[:-1] for _, path in places), strict=False):
         if len(set(names)) > 1:
             break
         same.append(names[0])
-    return "/".join([*same, ""])
+    return "".join(f"{name}/" for name in same)
 
 
-def _group(ds: xr.Dataset, urls: Mapping[Path, tuple[str, int]]) -> dict[str, Any]:
+def _group(ds: xr.Dataset, places: Mapping[Path, tuple[str, int]]) -> dict[str, Any]:
     """The keys of a dataset in a store of Zarr's version 2, and what they hold."""
     values = _values(ds)
     (name,) = ds.data_vars
     array = behind(values)
-    frame = array.files[0].frame[1:]
-    if any(file.frame[1:] != frame or file.corner != array.files[0].corner for file in array.files):
+    (rows, columns), length = array.files[0].shape, array.files[0].frame[2]
+    if any(file.frame[2] != length for file in array.files):
         raise ProductError(
-            "the frames of the products differ in size: make references of each on its own"
+            "the frames of the products differ in length: make references of each on its own"
         )
-    corner = array.files[0].corner
     refs: dict[str, Any] = {".zgroup": {"zarr_format": 2}}
     dtype = np.dtype(array.files[0].dtype)
-    size = int(np.prod(frame)) * dtype.itemsize
-    refs |= _described(name, values.dims, values.attrs, (len(array.source), *frame), dtype, frame)
+    row = length * dtype.itemsize
+    shape = (len(array.source), rows, columns)
+    refs |= _described(name, values.dims, values.attrs, shape, (1, rows, length), dtype)
     for pic, (number, exposure) in enumerate(array.source.tolist()):
-        url, start = urls[array.files[number].path]
-        refs[f"{name}/{pic}.0.0"] = [url, start + exposure * size, size]
-    spans = dict(zip(values.dims[1:], zip(corner, frame, strict=True), strict=True))
-    coords = {key: _widened(v, str(key), spans) for key, v in ds.coords.variables.items()}
-    encoded, _ = xr.conventions.cf_encoder(coords, {})
+        file = array.files[number]
+        url, start = places[file.path]
+        first = (exposure * file.frame[1] + file.corner[0]) * row
+        first += file.corner[1] * dtype.itemsize
+        if first + rows * row <= file.size:
+            refs[f"{name}/{pic}.0.0"] = [url, start + first, rows * row]
+        else:
+            # A window that begins further to the right than in the first column ends with the last
+            # row of the file: there are no more values to make its last row as long as the others.
+            whole = np.zeros((rows, length), dtype)
+            whole[:, :columns] = file.read(np.array([exposure]))[0]
+            refs[f"{name}/{pic}.0.0"] = _bytes(whole)
+    coords = ds.coords.variables
+    encoded, _ = xr.conventions.cf_encoder(dict(coords), {})
+    bounds = {str(v.attrs["bounds"]) for v in coords.values() if "bounds" in v.attrs}
     for key, variable in encoded.items():
+        if key in bounds:
+            # What CF would take from the coordinate.
+            variable.attrs = {**coords[key].attrs, **variable.attrs}
         refs |= _inline(str(key), variable)
-    ends = {f"window_{dim}": [first, first + ds.sizes[dim]] for dim, (first, _) in spans.items()}
-    cut = ", ".join(f"{dim}=slice(*ds.window_{dim})" for dim in spans)
-    note = f"counts are frames of the detector; the window: ds.isel({cut})"
     auxiliary = " ".join(str(key) for key in coords if key not in ds.sizes)
     refs[f"{name}/.zattrs"] |= {"coordinates": auxiliary}
-    refs[".zattrs"] = _plain({**ds.attrs, **ends, "comment": note})
+    refs[".zattrs"] = _plain(ds.attrs)
     return refs
 
 
-def _widened(variable: xr.Variable, name: str, spans: Mapping[Any, tuple[int, int]]) -> xr.Variable:
-    """A coordinate of the window along the whole frame."""
-    width, chosen = [], []
-    for dim, size in variable.sizes.items():
-        first, whole = spans.get(dim, (0, size))
-        width.append(whole)
-        chosen.append(slice(first, first + size))
-    dtype = variable.dtype
-    if name in spans and dtype.kind == "i":
-        # Numbers of pixels go on.
-        ((first, whole),) = (spans[name],)
-        return xr.Variable(variable.dims, np.arange(whole) - first, variable.attrs)
-    nowhere: Any = np.nan if dtype.kind == "f" else _NOWHERE if dtype.kind == "i" else 0
-    values = np.full(width, nowhere, dtype) if dtype.kind in "fiu" else variable.values
-    if dtype.kind in "fiu":
-        values[tuple(chosen)] = variable.values
-    return xr.Variable(variable.dims, values, variable.attrs)
-
-
 def _inline(name: str, variable: xr.Variable) -> dict[str, Any]:
-    """The keys of a small array, with its bytes."""
+    """The keys of a small array, with its bytes.
+
+    It is one chunk: of one for each exposure, as the counts have, reading took ten times as long.
+    """
     values = np.asarray(variable.values)
     if values.dtype.kind in "OU":
         # Zarr 2 has text of a fixed length, as numpy has.
         values = values.astype("U")
         values = values.astype(f"<U{max(values.dtype.itemsize // 4, 1)}")
     values = values.astype(values.dtype.newbyteorder("<"))
-    shape = values.shape
-    found = _described(name, variable.dims, variable.attrs, shape, values.dtype, shape)
-    key = ".".join("0" * len(shape)) or "0"
-    data = base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
-    return found | {f"{name}/{key}": f"base64:{data}"}
+    attrs = dict(variable.attrs)
+    fill = attrs.pop("_FillValue", None)
+    chunks = tuple(max(n, 1) for n in values.shape)
+    found = _described(name, variable.dims, attrs, values.shape, chunks, values.dtype, fill)
+    key = ".".join("0" * values.ndim) or "0"
+    return found | {f"{name}/{key}": _bytes(values)}
+
+
+def _bytes(values: np.ndarray) -> str:
+    return f"base64:{base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()}"
 
 
 def _described(
@@ -267,20 +353,20 @@ def _described(
     dims: tuple[Any, ...],
     attrs: Mapping[Any, Any],
     shape: tuple[int, ...],
+    chunks: tuple[int, ...],
     dtype: np.dtype[Any],
-    frame: tuple[int, ...],
+    fill: Any = None,
 ) -> dict[str, Any]:
-    """What Zarr needs to know of an array whose chunks are frames."""
-    chunks = [1] * (len(shape) - len(frame)) + [max(n, 1) for n in frame]
+    """What Zarr needs to know of an array."""
     return {
         f"{name}/.zarray": {
             "zarr_format": 2,
             "shape": list(shape),
-            "chunks": chunks,
+            "chunks": list(chunks),
             "dtype": dtype.str,
             "compressor": None,
             "filters": None,
-            "fill_value": None,
+            "fill_value": _plainly(fill),
             "order": "C",
         },
         f"{name}/.zattrs": {**_plain(attrs), "_ARRAY_DIMENSIONS": list(dims)},
@@ -289,7 +375,15 @@ def _described(
 
 def _plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     """Attributes as JSON has them."""
-    return {
-        str(key): value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        for key, value in attrs.items()
-    }
+    return {str(key): _plainly(value) for key, value in attrs.items()}
+
+
+def _plainly(value: Any) -> Any:
+    """A value as JSON has it, which has no NaN: Zarr writes the word."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plainly(one) for one in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

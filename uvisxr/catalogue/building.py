@@ -15,7 +15,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +26,8 @@ from ..batch import reads, run
 from ..errors import CatalogueError, ExportError, NoMatchError, shortened, warn_user
 from ..files import absolute, is_file, is_folder
 from ..kernels import choose
+from ..pds3 import elsewhere
+from ..pds3.urls import is_url
 from ..reader.sources import Filter, Found, Product, expand, same
 from ..scratch import Scratch, decoded, encoded
 from . import libraries, paths, repair, schema, staging, store, tables
@@ -290,10 +292,13 @@ def _jobs(
         job = staging.Job(
             *(str(product.label), name, str(folder), str(partial), fingerprint),
             data=str(product.data) if product.paired else "",
+            url=product.url,
         )
-        is_there = known.is_at(name, job.label, job.data)
-        if not known.is_current(name, fingerprint) or (
-            (verify or not is_there) and not known.is_of(name, product.label)
+        is_there = known.is_at(name, product.source, job.data)
+        if (
+            not known.is_current(name, fingerprint)
+            or ((verify or not is_there) and not known.is_of(name, product.label))
+            or (product.url and not is_there)
         ):
             if not block.take(job):
                 yield job
@@ -338,23 +343,24 @@ class _Known:
         The first of several with the same name gets that name; the others also get a mark for
         their path. A label that is gone has been moved, and gives its name to the new one.
         """
-        label = str(product.label)
+        label = product.source
         plain, marked = run.names_of(product)
         name, taken = plain, product
         if self._owner(marked) == label:
             name = marked
         else:
             owner = self._owner(plain) or label
-            if owner != label and Path(owner) not in self._left and is_file(owner):
-                counts = same(Path(owner), product.label)
+            path = _path(owner)
+            if owner != label and path not in self._left and is_file(path):
+                counts = same(path, product.label)
                 if counts is None:
                     name = marked
                 elif counts != product.label:
-                    taken = Product.at(counts)
+                    taken = replace(Product.at(counts), url=owner if is_url(owner) else "")
         self._table.run(
             "INSERT INTO known VALUES (?, ?, x'', 1, x'', x'') "
             "ON CONFLICT (name) DO UPDATE SET label = excluded.label, seen = 1",
-            *(encoded(name), encoded(str(taken.label))),
+            *(encoded(name), encoded(taken.source)),
         )
         return name, taken
 
@@ -385,7 +391,7 @@ class _Known:
         """Products that are not among those found, and their labels: that were in one of some
         folders, and are no longer, or for which others of the same exposures are taken."""
         for name, label in self._table.rows("SELECT name, label FROM known WHERE seen = 0"):
-            path = Path(decoded(label))
+            path = _path(decoded(label))
             if path in self._left or (
                 any(path.is_relative_to(folder) for folder in folders) and _is_gone(path)
             ):
@@ -396,14 +402,19 @@ class _Known:
         return decoded(found[0]) if found else ""
 
 
+def _path(label: str) -> Path:
+    """Where a label is, be it in the cache."""
+    return elsewhere.place(label) if is_url(label) else Path(label)
+
+
 def _mark(digest: str | None) -> bytes:
     """A shortened SHA-256; nothing for one of a product that failed."""
     return bytes.fromhex(digest[:32]) if digest else b""
 
 
 def _both(label: str, data: str) -> bytes:
-    """A mark of two paths."""
-    return hashlib.sha256(encoded(f"{label}\0{data}")).digest()[:16]
+    """A mark of two paths; the URL of a label leads to its data."""
+    return hashlib.sha256(encoded(label if is_url(label) else f"{label}\0{data}")).digest()[:16]
 
 
 def _is_gone(path: Path) -> bool:
@@ -477,7 +488,8 @@ class _Block:
         if found is None:
             return False
         (told,) = staging.product_of(job.path).to_pylist()
-        if [told[key] for key in staging.PATHS] != [*map(paths.told, (job.label, job.data))]:
+        label, data = (paths.meant(told[key]) for key in staging.PATHS)
+        if _both(label, data) != _both(job.url or job.label, job.data):
             return False
         self.note(job.record() | staging.done(told, int(found[0])))
         return True

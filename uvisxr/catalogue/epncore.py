@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 
-from .. import targets
+from .. import parts, targets
 from ..errors import ProductError
 from ..instrument.channel import channel as channel_of
 from ..instrument.detector import Window
@@ -213,6 +213,12 @@ def served(
     return where.as_uri() if where.is_absolute() else None
 
 
+def _file_name(path: str) -> str:
+    """The name of a file by its path or URL, of one in an archive too."""
+    name = PurePosixPath(path.partition("::")[0] if "://" in path else path).name
+    return unquote(name) if parts.is_web(path) else name
+
+
 def table(granules: pa.Table, title: str, address: Callable[[str | None], str | None]) -> pa.Table:
     """A row of EPNcore for each row of `granules.of`.
 
@@ -311,7 +317,7 @@ def _values(
             int(n * _KBYTES) if url and np.isfinite(n) else None
             for url, n in zip(urls, exposures, strict=True)
         ],
-        "file_name": [PurePosixPath(path).name if path else None for path in texts("file")],
+        "file_name": [_file_name(path) if path else None for path in texts("file")],
         "messenger": ["EUV" if channel == "EUV" else "UV" for channel in channels],
         "time_scale": ["UTC"] * rows,
     }

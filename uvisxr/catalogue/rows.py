@@ -17,6 +17,7 @@ from ..errors import CoverageError, MissingDependencyError, ProductError, UvisEr
 from ..files import sha256
 from ..instrument.detector import Bins
 from ..kernels.bodies import chosen
+from ..pds3 import urls
 from ..pds3.label import Label
 from ..pds3.product import has_data
 from ..reader import states
@@ -130,10 +131,11 @@ def _told(product: Product, label: Label) -> dict[str, Any]:
     """What the label says."""
     first = label.windows[0]
     shapes = [window.shape for window in label.windows]
+    data = str(product.data) if product.paired and product.data is not None else ""
     return {
         "product_id": label.product_id,
-        "label": str(product.label),
-        "data": str(product.data) if product.paired and product.data is not None else "",
+        "label": product.source,
+        "data": urls.of_data(product.url, label.data_path) if product.url else data,
         "channel": label.channel,
         "slit": label.slit,
         "optics": label.optics(),

@@ -77,7 +77,7 @@ PRODUCTS: dict[str, Column] = {
     "product": Column("name", "name of the product, once in a catalogue"),
     "product_id": Column("name", "PDS product identifier"),
     "label": Column("string", "path or URL of the label; file:// if the path is no text"),
-    "data": Column("string", "path or URL of the data file, if it was given with the label"),
+    "data": Column("string", "path of the data file, if it was given with the label; or its URL"),
     "label_sha256": Column("string", "SHA-256 of the label"),
     "status": Column("name", "done, or failed"),
     "step": Column("name", "where it failed"),

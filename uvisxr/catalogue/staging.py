@@ -44,6 +44,8 @@ class Job:
     ----------
     label, data : str
         Absolute paths of the label, and of the data file if it was given with the label, else "".
+    url : str
+        Of the label, if that is in the cache only.
     output : str
         Name of the product in the catalogue.
     folder, partial : str
@@ -58,10 +60,11 @@ class Job:
     partial: str
     fingerprint: str
     data: str = ""
+    url: str = ""
 
     def record(self) -> dict[str, Any]:
         """What is told of the product, whatever its outcome."""
-        return {"product": self.output, "label": self.label, "data": self.data}
+        return {"product": self.output, "label": self.url or self.label, "data": self.data}
 
     @property
     def path(self) -> Path:
@@ -115,7 +118,7 @@ def attempt(
         reach(step)
         try:
             data = Path(job.data) if job.data else None
-            product = Product(Path(job.label), data, paired=bool(job.data))
+            product = Product(Path(job.label), data, bool(job.data), job.url)
             made = rows.of(product, kernels, job.output)
             step = "write"
             reach(step)

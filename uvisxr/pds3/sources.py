@@ -82,12 +82,14 @@ class Product:
 
     `data`, which may be packed, is None if there is no data file for the label, be it of its name
     or the one that it names. The label itself may be missing; opening the product then reports
-    that. `paired`: label and data were given together, whatever their names.
+    that. `paired`: label and data were given together, whatever their names. `url` is that of the
+    label, if it came from one into the cache.
     """
 
     label: Path
     data: Path | None
     paired: bool = False
+    url: str = ""
 
     @property
     def name(self) -> str:
@@ -101,6 +103,11 @@ class Product:
         The label of a data file is that of its name, or one beside it that names it.
         """
         return _product(path, {})
+
+    @property
+    def source(self) -> str:
+        """The URL of the label, or else its path."""
+        return self.url or str(self.label)
 
     def read(self) -> Label:
         """What the label says; errors as of `read_label`."""
@@ -408,7 +415,8 @@ class _Source:
         """Products, or further sources that hold them."""
         path = self.path
         if urls.is_url(self.text):
-            return [Product.at(urls.download(self.text, self.fetch))]
+            label = urls.download(self.text, self.fetch)
+            return [replace(Product.at(label), url=urls.beside(self.text, label.name))]
         if self.data is not None:
             return [Product(path, self.data, paired=True)]
         if path.is_dir():

@@ -80,6 +80,19 @@ def download(url: str, whole: bool = False) -> Path:
     raise missing[0]
 
 
+def beside(url: str, name: str) -> str:
+    """The URL of the file of a name that lies in the folder of another."""
+    return _given(url).beside(name)
+
+
+def of_data(url: str, data: Path) -> str:
+    """The URL of a data file that the cache has, or says where it is, by that of the label.
+
+    Errors are those of `elsewhere.url_of`.
+    """
+    return elsewhere.url_of(data) or beside(url, data.name)
+
+
 @dataclass(frozen=True)
 class _Given:
     """A URL in parts.

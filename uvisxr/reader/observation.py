@@ -138,7 +138,7 @@ def open_product(
     >>> str(later.time_start.values[0])[:19]
     '2008-03-10T10:04:00'
     """
-    given = [] if path is None else list(_flat([path]))
+    given = [] if path is None else list(flat([path]))
     if not given:
         raise ArgumentError("no product to open: give the path of its label or of its data file")
     labels, lists = _labels(_pair(given) if isinstance(path, list | tuple) else given, fetch=fetch)
@@ -249,7 +249,7 @@ def open_observation(
     >>> ds.attrs["name"], ds.counts.chunksizes["pic"]
     ('limb', (4, 4, 4))
     """
-    given = list(_flat(paths))
+    given = list(flat(paths))
     if batch is not None:
         if given:
             warn_user(f"batch={str(batch)!r} is opened in place of the paths given beside it")
@@ -295,14 +295,15 @@ def _prime(instrument: str | None) -> str:
     return name
 
 
-def _flat(paths: Iterable[Any]) -> Iterator[str | Path]:
+def flat(paths: Iterable[Any]) -> Iterator[str | Path]:
+    """Paths out of any nest of iterables."""
     for path in paths:
         if isinstance(path, str | os.PathLike):
             yield Path(os.fsdecode(path)) if isinstance(path, os.PathLike) else path
         elif isinstance(path, bytes):
             yield os.fsdecode(path)
         elif isinstance(path, Iterable):
-            yield from _flat(path)
+            yield from flat(path)
         else:
             raise checks.refused("paths", path, "paths of products")
 

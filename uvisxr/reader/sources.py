@@ -57,7 +57,8 @@ class Found:
         self.left: dict[Path, Path] = {}
         self._table = Scratch(
             "CREATE TABLE found"
-            "(number INTEGER PRIMARY KEY, label BLOB UNIQUE, data BLOB, paired, claim BLOB);"
+            "(number INTEGER PRIMARY KEY, label BLOB UNIQUE, data BLOB, paired, url BLOB,"
+            " claim BLOB);"
             "CREATE INDEX claims ON found (claim)"
         )
 
@@ -70,10 +71,11 @@ class Found:
     def add(self, product: Product) -> None:
         """Add a product, if its label is not there."""
         self._table.run(
-            "INSERT OR IGNORE INTO found VALUES (NULL, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO found VALUES (NULL, ?, ?, ?, ?, ?)",
             encoded(str(product.label)),
             None if product.data is None else encoded(str(product.data)),
             product.paired,
+            encoded(product.url),
             encoded(_claim(product.label)),
         )
 
@@ -90,10 +92,10 @@ class Found:
             yield self._products("WHERE claim = ?", claim)
 
     def _products(self, which: str, *values: bytes) -> Iterator[Product]:
-        chosen = f"SELECT label, data, paired FROM found {which} ORDER BY number"
-        for label, data, paired in self._table.rows(chosen, *values):
+        chosen = f"SELECT label, data, paired, url FROM found {which} ORDER BY number"
+        for label, data, paired, url in self._table.rows(chosen, *values):
             path = None if data is None else Path(decoded(data))
-            yield Product(Path(decoded(label)), path, bool(paired))
+            yield Product(Path(decoded(label)), path, bool(paired), decoded(url))
 
 
 def expand(
