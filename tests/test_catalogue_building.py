@@ -396,9 +396,9 @@ def test_what_was_staged_is_not_done_again(archive: Path, here: InProcess):
 def test_files_of_others_stay(archive: Path, here: InProcess):
     out, other = archive.parent / "c", archive.parent / "other"
     build(archive)
-    for folder in (other, out / ".staged"):
-        folder.mkdir()
-        (folder / "keep.parquet").write_text("mine")
+    for place in (other, out / ".staged"):
+        place.mkdir()
+        (place / "keep.parquet").write_text("mine")
     build(archive)
     assert (out / ".staged/keep.parquet").read_text() == "mine"
     shutil.rmtree(out / ".staged")

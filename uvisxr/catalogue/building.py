@@ -248,7 +248,7 @@ def _expanded(given: list[Any], wanted: Filter | None, writer: Writer) -> Found:
     except NoMatchError as error:
         for path in (absolute(one) for one in given if isinstance(one, str | os.PathLike)):
             count = sum(
-                row["label"] is not None and Path(row["label"]).is_relative_to(path)
+                row["label"] is not None and Path(paths.meant(row["label"])).is_relative_to(path)
                 for file in writer.snapshot.products
                 for table in tables.rows(file, ["label"])
                 for row in table.to_pylist()
