@@ -71,7 +71,7 @@ def _read(entry: Entry, where: _Places) -> Label:
     if entry.sha256 and sha256(label.path) != entry.sha256:
         raise LabelError(
             f"{entry.name}: {label.path} is not the label that the catalogue read, by its SHA-256: "
-            f"{AGAIN}"
+            f"{AGAIN}; --verify finds also what kept its size and time"
         )
     if label.is_matrix:
         raise ProductError(f"{entry.name}: {label.path} is a calibration matrix, without spectra")
