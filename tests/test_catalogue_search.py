@@ -384,6 +384,33 @@ def test_files(made, tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["x.csv", "x.parquet"]
 
 
+@pytest.mark.parametrize(
+    "header", ["time,lat,lon", '"time","lat","lon"', "product,pic,pixel", '"","product","pic"']
+)
+def test_tables_of_others_stay(made, tmp_path, header):
+    """Also those whose columns are called as some of a catalogue."""
+    found = uvisxr.search(made[0], target="TITAN", lat=(0, 30))
+    path = tmp_path / "mine.csv"
+    path.write_text(f"{header}\n1,2,3\n")
+    with pytest.raises(ExportError, match="uvisxr did not write it"):
+        found.to_csv(path, ["product", "time", "lat"])
+    assert path.read_text() == f"{header}\n1,2,3\n"
+    found.to_csv(path, ["product", "time", "lat"], overwrite=True)
+    assert path.read_text().startswith('"product","time","lat"\n')
+
+
+@pytest.mark.parametrize("name", ["catalogue.lock", "x.csv", "spectra/x.csv"])
+def test_nothing_is_written_into_the_catalogue(made, tmp_path, name):
+    found = uvisxr.search(made[0], target="TITAN", lat=(0, 30))
+    link = tmp_path / "link"
+    link.symlink_to(made[0])
+    before = sorted(made[0].rglob("*"))
+    for folder in (made[0], link):
+        with pytest.raises(ExportError, match="in the folder of the catalogue"):
+            found.to_csv(folder / name, overwrite=True)
+    assert sorted(made[0].rglob("*")) == before
+
+
 def test_a_catalogue_that_is_changed_meanwhile(tmp_path):
     folder = tmp_path / "c"
     with store.Writer(folder) as writer:

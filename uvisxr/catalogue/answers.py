@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import files
 from ..dataset import conventions
-from ..errors import bounded
+from ..errors import ExportError, bounded
 from . import schema
 from .question import COLUMNS
 
@@ -136,10 +136,16 @@ def write(
     names: tuple[str, ...],
     overwrite: bool | None,
     inputs: list[Path],
+    catalogue: Path,
 ) -> Path:
     """Write batches to a file; arguments and errors as of `Found.to_parquet`."""
     path = Path(path).expanduser()
     files.check_target(path, inputs)
+    if files.real(path.parent).is_relative_to(files.real(catalogue)):
+        raise ExportError(
+            f"cannot write {path}: it is in the folder of the catalogue {catalogue}, which has its "
+            "own files alone; choose a place beside it"
+        )
     files.refuse_foreign(path, overwrite, _is_ours)
     with files.whole_file(path, inputs) as temporary:
         (_parquet if form == "parquet" else _csv)(temporary, batches, names)
@@ -186,7 +192,11 @@ def _plain(type_: pa.DataType) -> pa.DataType:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is an answer to a question."""
+    """Whether a file is an answer to a question.
+
+    Text has no room for a mark: it is ours if its columns are, their names in quotes as they are
+    written here, and products are among them. Tables of others may be of time and place too.
+    """
     from pyarrow import parquet
 
     if files.read_beginning(path, 4)[0] == b"PAR1":
@@ -194,7 +204,8 @@ def _is_ours(path: Path) -> bool:
             shape = parquet.read_schema(stream)
         return b"uvisxr_catalogue" in (shape.metadata or {})
     line = files.read_beginning(path, _LINE)[0].partition(b"\n")[0].decode()
-    return bool(line) and set(line.strip().split(",")) <= {f'"{n}"' for n in COLUMNS} | {*COLUMNS}
+    names = line.strip().split(",")
+    return '"product"' in names and {*names} <= {f'"{name}"' for name in COLUMNS}
 
 
 def lines(table: pa.Table) -> list[str]:

@@ -197,11 +197,17 @@ class Found:
         Raises
         ------
         ExportError
-            The file cannot be written, or is not to be replaced.
+            The file cannot be written, is not to be replaced, or is in the catalogue's folder.
         """
         names = _columns(columns, schema.SPECTRA)
         return answers.write(
-            path, "parquet", self._batches(names, _ROWS), names, overwrite, self._files()
+            path,
+            "parquet",
+            self._batches(names, _ROWS),
+            names,
+            overwrite,
+            self._files(),
+            self.catalogue,
         )
 
     def to_csv(
@@ -212,12 +218,19 @@ class Found:
     ) -> Path:
         """Write the spectra as text with commas and a line of names, by batches.
 
-        Arguments and errors as of `to_parquet`. What is not known is empty; several texts are
-        joined by "; ".
+        Arguments and errors as of `to_parquet`; a file is known for one that this made by its
+        columns, if `product` is among them. What is not known is empty; several texts are joined
+        by "; ".
         """
         names = _columns(columns, schema.SPECTRA)
         return answers.write(
-            path, "csv", self._batches(names, _ROWS), names, overwrite, self._files()
+            path,
+            "csv",
+            self._batches(names, _ROWS),
+            names,
+            overwrite,
+            self._files(),
+            self.catalogue,
         )
 
     def _files(self) -> list[Path]:
