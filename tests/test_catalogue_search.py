@@ -272,9 +272,20 @@ def test_times(tmp_path):
     assert pixels((None, None)) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("body", ["606", " 606", "Titan:", "TITAN"])
+def test_bodies_by_their_codes(made, body):
+    """As labels may have them, whose bodies are filed by name."""
+    expected = uvisxr.search(made[0], body="TITAN").to_arrow()
+    found = uvisxr.search(made[0], body=body)
+    assert found.to_arrow().equals(expected) and len(found) > 0
+    assert "body TITAN" in repr(found)
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        ({"body": "6"}, "body='SATURN BARYCENTER'"),
+        ({"body": "98765"}, "body='98765'"),
         ({"target": "Enceladis"}, "did you mean 'ENCELADUS'"),
         ({"body": "Titn"}, "body='TITN'.*did you mean 'TITAN'"),
         ({"target": []}, "not none"),
