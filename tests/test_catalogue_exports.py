@@ -480,6 +480,26 @@ def test_own_files_are_replaced_and_others_stay(tables, tmp_path):
         exports.write_stac(few, tmp_path / "stac")
 
 
+@pytest.mark.parametrize("ending", exports.ENDINGS)
+def test_a_catalogue_without_products_gives_a_table_without_rows(tables, tmp_path, ending):
+    from astropy.io.votable import parse
+
+    none = Tables(tables.products[:0], tables.spectra[:0])
+    path = exports.write_epn_tap(none, tmp_path / f"a{ending}")
+    names = list(epncore.COLUMNS)
+    if ending == ".vot":
+        full = parse(exports.write_epn_tap(tables, tmp_path / "full.vot")).get_first_table()
+        read = parse(path, verify="exception").get_first_table()
+        assert len(read.array) == 0
+        for one, other in zip(read.fields, full.fields, strict=True):
+            known = (other.name, other.datatype, other.arraysize)
+            assert (one.name, one.datatype, one.arraysize) == known
+    elif ending == ".csv":
+        assert next(csv.reader(path.read_text().splitlines())) == names
+    else:
+        assert pq.read_table(path).num_rows == 0
+
+
 def test_wrong_arguments_are_said(tables, tmp_path):
     with pytest.raises(ArgumentError, match="parquet"):
         exports.write_epn_tap(tables, tmp_path / "a.txt")
@@ -539,4 +559,6 @@ def test_the_command_exports_a_catalogue(tables, tmp_path):
     table = exports.epn_tap(tables, "here", "/archive", "https://pds.example")
     assert pq.read_table(out).equals(table)
     assert CliRunner().invoke(main, words).exit_code == 2
+    found = CliRunner().invoke(main, [*words, "--epn-tap", str(tmp_path / "a.txt")])
+    assert found.exit_code == 2 and ".parquet, .csv or .vot" in found.output
     assert catalogue_export._NAME == exports.NAME

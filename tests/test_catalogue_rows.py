@@ -468,22 +468,13 @@ class TestArcs:
     def test_against_trying_all(self, lon):
         rng = np.random.default_rng(lon)
         corners = (lon + rng.normal(0, 50, (200, 4))) % 360
-        low, high, poles = arcs(np.full(200, float(lon)), corners)
-        for k in np.flatnonzero(~poles):
+        low, high = arcs(np.full(200, float(lon)), corners)
+        for k in range(200):
             assert (high[k] - low[k]) % 360 == pytest.approx(narrowest([lon, *corners[k]]))
 
-    def test_poles(self):
-        around = np.array([[10.0, 100.0, 190.0, 280.0]])
-        for corners in (around, around[:, ::-1], (around + 77) % 360):
-            low, high, poles = arcs(np.array([3.0]), corners)
-            assert (low[0], high[0], poles[0]) == (0.0, 360.0, True)
-        # Nearly around, and back.
-        _, _, poles = arcs(np.array([90.0]), np.array([[10.0, 100.0, 190.0, 100.0]]))
-        assert not poles[0]
-
     def test_unknown(self):
-        low, high, poles = arcs(np.array([np.nan]), np.full((1, 4), np.nan))
-        assert np.isnan([low[0], high[0]]).all() and not poles[0]
+        low, high = arcs(np.array([np.nan]), np.full((1, 4), np.nan))
+        assert np.isnan([low[0], high[0]]).all()
 
 
 def retargeted(label: Path, folder: Path, target: str) -> Path:

@@ -277,9 +277,20 @@ def test_times(tmp_path):
     assert pixels((None, None)) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("body", ["606", " 606", "Titan:", "TITAN"])
+def test_bodies_by_their_codes(made, body):
+    """As labels may have them, whose bodies are filed by name."""
+    expected = uvisxr.search(made[0], body="TITAN").to_arrow()
+    found = uvisxr.search(made[0], body=body)
+    assert found.to_arrow().equals(expected) and len(found) > 0
+    assert "body TITAN" in repr(found)
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
+        ({"body": "6"}, "body='SATURN BARYCENTER'"),
+        ({"body": "98765"}, "body='98765'"),
         ({"target": "Enceladis"}, "did you mean 'ENCELADUS'"),
         ({"body": "Titn"}, "body='TITN'.*did you mean 'TITAN'"),
         ({"target": []}, "not none"),
@@ -489,6 +500,33 @@ def test_files(made, tmp_path):
             found.to_csv(path)
     (tmp_path / "link").unlink()
     assert sorted(one.name for one in tmp_path.iterdir()) == ["x.csv", "x.parquet"]
+
+
+@pytest.mark.parametrize(
+    "header", ["time,lat,lon", '"time","lat","lon"', "product,pic,pixel", '"","product","pic"']
+)
+def test_tables_of_others_stay(made, tmp_path, header):
+    """Also those whose columns are called as some of a catalogue."""
+    found = uvisxr.search(made[0], target="TITAN", lat=(0, 30))
+    path = tmp_path / "mine.csv"
+    path.write_text(f"{header}\n1,2,3\n")
+    with pytest.raises(ExportError, match="uvisxr did not write it"):
+        found.to_csv(path, ["product", "time", "lat"])
+    assert path.read_text() == f"{header}\n1,2,3\n"
+    found.to_csv(path, ["product", "time", "lat"], overwrite=True)
+    assert path.read_text().startswith('"product","time","lat"\n')
+
+
+@pytest.mark.parametrize("name", ["catalogue.lock", "x.csv", "spectra/x.csv"])
+def test_nothing_is_written_into_the_catalogue(made, tmp_path, name):
+    found = uvisxr.search(made[0], target="TITAN", lat=(0, 30))
+    link = tmp_path / "link"
+    link.symlink_to(made[0])
+    before = sorted(made[0].rglob("*"))
+    for folder in (made[0], link):
+        with pytest.raises(ExportError, match="lies in the catalogue"):
+            found.to_csv(folder / name, overwrite=True)
+    assert sorted(made[0].rglob("*")) == before
 
 
 def test_a_catalogue_that_is_changed_meanwhile(tmp_path):

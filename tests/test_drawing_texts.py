@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from helpers.flyby import flyby
+from matplotlib import cbook
 from matplotlib.text import Text
 
 from uvisxr.drawing import texts
 from uvisxr.drawing.style import style
 from uvisxr.plot.bins import bins
 from uvisxr.plot.quicklook import quicklook
+from uvisxr.plot.scene import geometry
 from uvisxr.plot.spectrum import spectrum
 
 _LONG = "Altitude of the tangent point above the ellipsoid, as it were (km)"
@@ -167,6 +169,20 @@ def test_empty_axes_say_why():
     assert not _nothing(spectrum(unlit, select=[(0, 6)]))
     plain = ds.drop_vars("quality")
     assert _nothing(spectrum(plain, select=[(0, 5)])) == ["no value"]
+
+
+@pytest.mark.parametrize("name", ["$x^{$", r"A\$B$", "100 $"])
+def test_names_are_no_formulas(name):
+    """What a label says is written as it is; titles and units of a user may have formulas."""
+    ds = flyby(n_pic=3).assign_attrs(target=name, geometry_target="", name=f"of {name}")
+    for ax in (geometry(ds, mode="fov"), spectrum(ds.isel(pic=[1], pixel=[30]))):
+        ax.figure.canvas.draw()
+        told = ax.get_title()
+        assert not cbook.is_math_text(told)
+        shown = told.replace(r"\$", "$")
+        assert shown.startswith(name.title()) and f"of {name}" in shown
+    ax.set_title(r"$\lambda$")
+    assert cbook.is_math_text(ax.get_title())
 
 
 def test_a_glance_at_unlit_rows_says_so():

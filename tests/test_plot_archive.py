@@ -91,6 +91,14 @@ def test_what_failed_does_not_count_and_what_has_no_time_is_told(tables):
     assert ax.get_title().replace("\N{NO-BREAK SPACE}", " ").endswith("2 without a time")
 
 
+def test_targets_that_look_like_formulas_are_written_as_they_are(tables):
+    targets = ["$x^{$", "A$B", *tables.products["target"].to_pylist()[2:]]
+    ax = pictures.coverage(Tables(with_column(tables.products, "target", targets), tables.spectra))
+    ax.get_figure(root=True).canvas.draw()
+    written = [text.replace(r"\$", "$") for text in labels(ax.yaxis)]
+    assert {"$x^{$", "A$b"} <= {*written}
+
+
 def test_bars_stand_where_and_as_tall_as_there_is_much(tables):
     ax = pictures.coverage(tables)
     with opened(tables) as connection:

@@ -191,7 +191,11 @@ def _plain(type_: pa.DataType) -> pa.DataType:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is an answer to a question."""
+    """Whether a file is an answer to a question.
+
+    Text has no room for a mark: it is ours if its columns are, their names in quotes as they are
+    written here, and products are among them. Tables of others may be of time and place too.
+    """
     from pyarrow import parquet
 
     if files.read_beginning(path, 4)[0] == b"PAR1":
@@ -199,7 +203,8 @@ def _is_ours(path: Path) -> bool:
             shape = parquet.read_schema(stream)
         return b"uvisxr_catalogue" in (shape.metadata or {})
     line = files.read_beginning(path, _LINE)[0].partition(b"\n")[0].decode()
-    return bool(line) and set(line.strip().split(",")) <= {f'"{n}"' for n in COLUMNS} | {*COLUMNS}
+    names = line.strip().split(",")
+    return '"product"' in names and {*names} <= {f'"{name}"' for name in COLUMNS}
 
 
 def lines(table: pa.Table) -> list[str]:

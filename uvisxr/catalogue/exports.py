@@ -145,7 +145,9 @@ def _votable(table: pa.Table, path: Path) -> None:
     for name, column in epncore.COLUMNS.items():
         array = table[name].combine_chunks()
         if column.type == "text":
-            data = np.array([text or "" for text in array.to_pylist()], object)
+            texts = [text or "" for text in array.to_pylist()]
+            # Astropy looks at the first of objects for their type.
+            data = np.array(texts, object if texts else str)
         else:
             data = array.fill_null(0).to_numpy(zero_copy_only=False)
         mask = array.is_null().to_numpy(zero_copy_only=False)
@@ -157,6 +159,10 @@ def _votable(table: pa.Table, path: Path) -> None:
     found = Table(columns, meta={"utype": epncore.UTYPE, "name": "epn_core"})
     document = votable.from_table(found)
     document.description = _ORIGIN
+    for field in document.get_first_table().fields:
+        # Of any length, if no row tells.
+        if epncore.COLUMNS[field.name].type == "text":
+            field.arraysize = "*"
     document.to_xml(str(path))
 
 

@@ -30,6 +30,7 @@ from ..instrument.detector import Bins
 from ..kernels import choose, spice
 from ..kernels.bodies import OBSERVER, Body, named, resolve
 from ..numerics import sphere
+from . import summits
 from .ranges import arcs
 from .schema import SPECTRA
 
@@ -246,6 +247,9 @@ def fields_of(looks: Looks, seen: Seen, bins: Bins) -> dict[str, np.ndarray]:
             rows = pointed[start : start + step]
             turn = seen.ephemeris.rotation[rows] @ looks.attitude[seen.pics[rows]]
             found = _look(seen.state.part(rows), points @ np.swapaxes(turn, -1, -2), of_corners)
+            direction, lat = summits.of(seen.state.part(rows))
+            held = summits.within(vectors[:, 1:], direction @ turn)
+            _spread(found, held, np.broadcast_to(lat[..., None], held.shape))
             for name, values in found.items():
                 table[name][rows] = narrow(values, SPECTRA[name].period)
     return table
@@ -274,17 +278,23 @@ def _look(state: TargetState, turned: np.ndarray, of_corners: np.ndarray) -> dic
         found[f"{name}_min"] = np.minimum.reduce([found[name], *around])
         found[f"{name}_max"] = np.maximum.reduce([found[name], *around])
     west = sphere.wrap(-lon[:, m:])
-    low, high, poles = arcs(found["lon"].ravel(), west[:, of_corners].reshape(-1, 4))
+    low, high = arcs(found["lon"].ravel(), west[:, of_corners].reshape(-1, 4))
     found["lon_min"], found["lon_max"] = low.reshape(-1, m), high.reshape(-1, m)
-    if poles.any():
-        poles = poles.reshape(-1, m)
-        north = found["lat_min"] + found["lat_max"] > 0
-        found["lat_max"][poles & north] = 90.0
-        found["lat_min"][poles & ~north] = -90.0
     if state.body.ringed:
         some = Rays(state, rays.direction[:, :m], rays.scale[:, :m])
         found |= ring_place(state, crossings(some))
     return found
+
+
+def _spread(found: dict[str, np.ndarray], held: np.ndarray, lat: np.ndarray) -> None:
+    """Widen ranges (n, m) to the latitudes (n, k, m) of summits that pixels hold, and of poles to
+    all longitudes."""
+    for row, k, pixel in np.argwhere(held):
+        at, value = (row, pixel), lat[row, k, pixel]
+        found["lat_min"][at] = min(found["lat_min"][at], value)
+        found["lat_max"][at] = max(found["lat_max"][at], value)
+        if abs(value) == 90.0:
+            found["lon_min"][at], found["lon_max"][at] = 0.0, 360.0
 
 
 def narrow(values: np.ndarray, period: float = 0.0) -> np.ndarray:

@@ -18,6 +18,7 @@ from ..maps.grids import Cylindrical, Polar
 from ..maps.spheroid import Spheroid
 from . import totals
 from .database import Tables, of, opened
+from .question import body_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,8 +163,7 @@ def looks(
         checks.choice(name, value, kind)
     checks.number("spacing", spacing, "degrees", least=0.1, most=30.0)
     archive = _drawing()
-    wanted = targets.canonical(body)
-    wanted = targets.PLANETS_OF_RINGS.get(wanted, wanted)
+    wanted = body_of(body)
     chosen = totals.Chosen(wanted, channel, part)
     grid = _grid(pole, spacing)
     with opened(of(catalogue, wanted, channel)) as connection:

@@ -165,7 +165,7 @@ def ask(
 ) -> Question:
     """Check the arguments of `search`, and make a question of them; errors as of it."""
     checks.choice("mode", mode, Mode)
-    seen = None if body is None else _seen(body)
+    seen = None if body is None else body_of(body)
     terms = [_body(seen)]
     unknown: dict[str, tuple[str, ...]] = {}
     if seen is not None and not _is_known(seen):
@@ -252,13 +252,31 @@ def _is_known(target: str) -> bool:
     return target in targets.KNOWN or not targets.is_body(target)
 
 
-def _seen(body: object) -> str:
-    """The name of a body, in the one spelling."""
+def body_of(body: object) -> str:
+    """The name that a catalogue has for a body: in the one spelling, of a NAIF code too.
+
+    Raises
+    ------
+    ArgumentError
+        It is no text, or that of no body.
+
+    Examples
+    --------
+    >>> body_of("Saturn_Rings"), body_of("606")
+    ('SATURN', 'TITAN')
+    """
     if not isinstance(body, str) or not body.strip() or not body.isprintable():
         raise checks.refused("body", body, "the name of a body")
     name = targets.canonical(body)
     if not targets.is_body(name):
         raise checks.refused("body", body, "the name of a body, which that is not")
+    if name.lstrip("+-").isdecimal():
+        # Here, as SPICE is slow to import.
+        from ..kernels.bodies import named
+        from ..kernels.session import LOCK
+
+        with LOCK:
+            return named(name)[0]
     return targets.PLANETS_OF_RINGS.get(name, name)
 
 

@@ -7,45 +7,37 @@ import numpy as np
 from ..numerics import sphere
 
 
-def arcs(lon: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The shortest arcs of longitude that hold pixels, and which pixels hold a pole.
+def arcs(lon: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The shortest arcs of longitude that hold the centres and corners of pixels.
 
     Parameters
     ----------
     lon : ndarray, (n,)
         Of the centres, degrees.
-    corners : ndarray, (n, 4)
-        Of the corners, in their order around the pixel.
+    corners : ndarray, (n, k)
+        Of the corners.
 
     Returns
     -------
     low, high : ndarray, (n,)
-        Where the arcs begin and end, 0 up to 360 degrees, the larger first if they run through 360;
-        0 and 360 around a pole.
-    poles : ndarray of bool, (n,)
-        Whether the corners run around a pole.
+        Where the arcs begin and end, 0 up to 360 degrees, the larger first if they run through 360.
 
     Examples
     --------
     >>> import numpy as np
     >>> lon = np.array([359.0, 10.0])
-    >>> corners = np.array([[358.0, 358.0, 1.0, 1.0], [40.0, 130.0, 220.0, 310.0]])
+    >>> corners = np.array([[358.0, 358.0, 1.0, 1.0], [40.0, 130.0, 220.0, 300.0]])
     >>> arcs(lon, corners)
-    (array([358.,   0.]), array([  1., 360.]), array([False,  True]))
+    (array([358., 130.]), array([ 1., 40.]))
     """
     aside = sphere.signed(corners - lon[:, None])
     first, last = np.minimum(aside.min(axis=1), 0.0), np.maximum(aside.max(axis=1), 0.0)
     low, high = lon + first, lon + last
-    poles = np.zeros(lon.shape, bool)
     # Less than half a circle is the shortest; others are rare.
     wide = np.flatnonzero(last - first >= 180.0)
     if wide.size:
         low[wide], high[wide] = _beside_gap(np.column_stack([lon[wide], corners[wide]]))
-        turn = sphere.signed(np.roll(corners[wide], -1, axis=1) - corners[wide]).sum(axis=1)
-        poles[wide] = abs(turn) > 180.0
-    low, high = sphere.wrap(low), sphere.wrap(high)
-    low[poles], high[poles] = 0.0, 360.0
-    return low, high, poles
+    return sphere.wrap(low), sphere.wrap(high)
 
 
 def _beside_gap(lon: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,9 @@ one primary row. What is not known is null, as all of an exposure without pointi
 
 Angles, altitudes and times are those of `ds.uvis.geometry` at mid exposure: `help(uvisxr)` defines
 them. Longitudes count west-positive. Ranges are those over the centre and the corners of the pixel;
-of longitudes, `lon_min` to `lon_max` runs through 360 where `lon_min` is the larger, and is 0 to
-360 where the pixel holds a pole.
+of latitudes also over the poles and the northern and southern ends of the limb, where the pixel
+holds them. `lon_min` to `lon_max` runs through 360 where `lon_min` is the larger, and is 0 to 360
+where the pixel holds a pole.
 """
 
 from __future__ import annotations

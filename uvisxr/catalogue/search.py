@@ -240,8 +240,9 @@ class Found:
     ) -> Path:
         """Write the spectra as text with commas and a line of names, by batches.
 
-        Arguments and errors as of `to_parquet`. What is not known is empty; several texts are
-        joined by "; ".
+        Arguments and errors as of `to_parquet`; a file is known for one that this made by its
+        columns, if `product` is among them. What is not known is empty; several texts are joined
+        by "; ".
         """
         names = _columns(columns, schema.SPECTRA)
         return answers.write(

@@ -46,6 +46,9 @@ def export(
         raise click.UsageError("give --epn-tap FILE or --stac FOLDER, or both")
     from ..catalogue import exports
 
+    if epn_tap is not None and epn_tap.suffix.lower() not in exports.ENDINGS:
+        wanted = f"{', '.join(exports.ENDINGS[:-1])} or {exports.ENDINGS[-1]}"
+        raise click.BadParameter(f"expected a name that ends in {wanted}", param_hint="--epn-tap")
     folder, url = served or (None, None)
     if epn_tap is not None:
         click.echo(exports.write_epn_tap(catalogue, epn_tap, name, folder, url, overwrite))

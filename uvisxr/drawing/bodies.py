@@ -19,6 +19,7 @@ from . import sky as maps
 from .ring_areas import draw_rings
 from .rings import Place
 from .style import Style
+from .texts import literal
 
 #: Bodies whose radius is a smaller fraction of the picture's side are drawn as a mark.
 _DOT = 0.004
@@ -159,7 +160,7 @@ def _name(ax: Axes, sky: maps.Sky, view: Views, look: Style, taken: list[np.ndar
     part = inside[[np.argmax(inside @ [0.0, 1.0])]] if len(inside) else inside
     for place in (limb[np.argmax(limb[:, 1])], centre, *part):
         if _is_in(ax, place[None]):
-            _write(ax, view.name.title(), place, look, taken)
+            _write(ax, literal(view.name.title()), place, look, taken)
             return
 
 

@@ -49,6 +49,18 @@ def tied(text: str, at: str = " ") -> str:
     return text.replace(at, _TIE + at[1:])
 
 
+def literal(text: str) -> str:
+    r"""A text of others, such as a label's, as one in which matplotlib finds no formula.
+
+    Examples
+    --------
+    >>> from uvisxr.drawing.texts import literal
+    >>> literal("$x^{$")
+    '\\$x^{\\$'
+    """
+    return text.replace("$", r"\$")
+
+
 def unit(units: str) -> str:
     """A unit as written in pictures, with the power of ten that it may start with."""
     power, _, rest = units.partition(" ") if re.match("10[⁻⁰-⁹¹²³]+ ", units) else ("", "", units)
@@ -106,7 +118,7 @@ def body(ds: xr.Dataset) -> str:
     name = target if rings or not name else name
     planet = PLANETS_OF_RINGS.get(name)
     name = f"{planet}'s rings".capitalize() if planet else name.title()
-    return "" if product(ds).lower().startswith(name.lower()) else name
+    return "" if product(ds).lower().startswith(name.lower()) else literal(name)
 
 
 def span(ds: xr.Dataset) -> str:
@@ -133,7 +145,8 @@ def span(ds: xr.Dataset) -> str:
 
 def heading(ds: xr.Dataset, *more: str) -> str:
     """A title: the body, when it was observed, the observation's name, and what else is given."""
-    return ", ".join(part for part in (body(ds), span(ds), product(ds), *more) if part)
+    parts = body(ds), span(ds), literal(product(ds)), *more
+    return ", ".join(part for part in parts if part)
 
 
 def set_title(ax: Axes, text: str, y: float | None = None, pad: float | None = None) -> Text:

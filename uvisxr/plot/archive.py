@@ -23,7 +23,7 @@ from ..drawing.layout import lay_out
 from ..drawing.scales import plain_log
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import caption, is_narrow, nothing, set_label, set_title, tied
+from ..drawing.texts import caption, is_narrow, literal, nothing, set_label, set_title, tied
 from ..maps.grids import Cylindrical, Polar
 from . import around
 from . import axes as common
@@ -162,7 +162,7 @@ def coverage(
     handles = _draw_bars(ax, found, look)
     _name_time(ax, found.edges)
     ax.yaxis.set_major_locator(FixedLocator(range(rows)))
-    ax.set_yticklabels(found.targets)
+    ax.set_yticklabels([literal(target) for target in found.targets])
     for axis in (ax.yaxis, _tell_totals(ax, found)):
         axis.set_tick_params(length=0)
         if is_narrow(ax.get_figure(root=True)):
@@ -310,6 +310,6 @@ def looks(
     number = tied(f"{found.spectra:,} {'spectrum' if found.spectra == 1 else 'spectra'}")
     blank = [one.replace("not seen or left out", "no spectrum") for one in seen]
     notes = () if small else (*found.notes, *map(tied, blank))
-    around.entitle(ax, ", ".join([found.body, number, *notes]))
+    around.entitle(ax, ", ".join([literal(found.body), number, *notes]))
     around.name_circles(ax, sheet, ground, look)
     return ax

@@ -14,6 +14,7 @@ from ..drawing.ground import INKS, Ground
 from ..drawing.labels import Labels
 from ..drawing.rings import Placing, draw_rings, name_rings
 from ..drawing.style import Style
+from ..drawing.texts import literal
 from ..geometry import outline, views
 from ..geometry.views import Views
 
@@ -140,7 +141,7 @@ def name_disks(ax: Axes, bodies: Bodies, ground: Ground, look: Style, labels: La
             continue
         at = limb[inside][np.argmax(limb[inside][:, 1])]
         text = ax.annotate(
-            body.name.title(),
+            literal(body.name.title()),
             (float(at[0]), float(at[1])),
             xytext=(0, 3),
             textcoords="offset points",

@@ -32,6 +32,7 @@ from ..drawing.texts import (
     fit,
     heading,
     is_narrow,
+    literal,
     nothing,
     set_label,
     set_title,
@@ -466,5 +467,5 @@ def _draw_map(
         draw_image(inset, found, scale, None, properties, "map_image")
     ground = Ground.of(inset, found, None if found is None else scale)
     draw_disks(inset, scene, ground, look, full=True)
-    inset.set_title(scene.target.name.title(), fontsize="x-small", pad=2.0)
+    inset.set_title(literal(scene.target.name.title()), fontsize="x-small", pad=2.0)
     beside.mark_frame(inset, ax, look)

@@ -29,6 +29,7 @@ from ..drawing.texts import (
     heading,
     is_narrow,
     label,
+    literal,
     nothing,
     set_label,
     set_suptitle,
@@ -282,9 +283,9 @@ def _heading(ds: xr.Dataset) -> str:
     """What was observed, how and when."""
     attrs = ds.attrs
     exposure = np.atleast_1d(ds["exposure"].values) if "exposure" in ds.variables else np.array([])
-    parts = [str(attrs["channel"])] if attrs.get("channel") else []
+    parts = [literal(str(attrs["channel"]))] if attrs.get("channel") else []
     if attrs.get("slit"):
-        parts.append(f"{str(attrs['slit']).lower().replace('_', '-')} slit")
+        parts.append(f"{literal(str(attrs['slit'])).lower().replace('_', '-')} slit")
     if exposure.size:
         low, high = exposure.min(), exposure.max()
         seconds = f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -25,7 +25,7 @@ from ..drawing.layout import lay_out
 from ..drawing.ring_areas import name_rings
 from ..drawing.style import Style, drawing
 from ..drawing.style import style as styled
-from ..drawing.texts import set_label, set_title
+from ..drawing.texts import literal, set_label, set_title
 from ..errors import ArgumentError, MissingStepError
 from ..geometry import outline, views
 from ..numerics.sphere import vectors
@@ -230,7 +230,7 @@ def limits(stage: Stage, index: int, framing: Framing) -> tuple[maps.Sky, Limits
     elif view is None or (mode == "fov" and pointed):
         sky = maps.Around(stage.middle(index), "the slit's middle")
     else:
-        sky = maps.Around(view.centre, f"{view.name.title()}'s centre")
+        sky = maps.Around(view.centre, f"{literal(view.name.title())}'s centre")
     shown = [sky(corners)] if pointed else [np.array([[-1.0, -1.0], [1.0, 1.0]])]
     if view is not None and (mode != "fov" or not pointed):
         shown = [*shown[: int(pointed)], sky(view.sky(outline.limb(view.observer, view.radii)))]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ..drawing.texts import body, product, tied
+from ..drawing.texts import body, literal, product, tied
 from ..errors import KernelError
 from ..geometry import views
 from ..geometry.rays import apparent
@@ -82,9 +82,8 @@ class Stage:
         tenth = (instant + np.timedelta64(50, "ms")).astype("datetime64[ms]")
         time = tied(f"{str(tenth)[:-2].replace('T', ' ')} UTC")
         pic = int(np.atleast_1d(self.ds["pic"].values)[index])
-        return ", ".join(
-            part for part in (body(self.ds), product(self.ds), f"pic {pic}", time) if part
-        )
+        parts = body(self.ds), literal(product(self.ds)), f"pic {pic}", time
+        return ", ".join(part for part in parts if part)
 
     def below(self, index: int) -> str:
         """Longitude and latitude of the sub-spacecraft point in words."""
