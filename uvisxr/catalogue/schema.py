@@ -49,7 +49,7 @@ class Column(NamedTuple):
     period: float = 0.0
 
 
-_DEG, _KM, _S, _H = "degree", "km", "s", "hour"
+_DEG, _KM, _S, _H, _COUNT = "degree", "km", "s", "hour", "count"
 
 PRODUCTS: dict[str, Column] = {
     "product": Column("name", "name of the product, once in a catalogue"),
@@ -89,7 +89,7 @@ PRODUCTS: dict[str, Column] = {
     "bodies": Column("strings", "bodies in view of any exposure, that of the target first"),
     "kernels": Column("strings", "names of the kernels used"),
     "spectra": Column("int64", "spectra"),
-    "counts": Column("int64", "sum of all counts, of those transmitted"),
+    "counts": Column("int64", "sum of all counts, of those transmitted", _COUNT),
     "lost": Column("int64", "spectra flagged as lost"),
     "partial": Column("int64", "spectra flagged as partial"),
     "dark_line": Column("int64", "spectra of rows that the slit does not light"),
@@ -127,10 +127,10 @@ SPECTRA: dict[str, Column] = {
     "distance": Column("float32", "distance of the spacecraft from the body's centre", _KM),
     "ring_radius": Column("float32", "where the ring plane is crossed, of giant planets", _KM),
     "ring_longitude": Column("float32", "longitude there, prograde from the node", _DEG, 360.0),
-    "counts": Column("float64", "counts of the whole spectrum"),
+    "counts": Column("float64", "counts of the whole spectrum", _COUNT),
     **{
         f"counts_{name}": Column(
-            "float64", f"counts from {band.low:g} to {band.high:g} angstrom: {band.what}"
+            "float64", f"counts from {band.low:g} to {band.high:g} angstrom: {band.what}", _COUNT
         )
         for name, band in BANDS.items()
     },
