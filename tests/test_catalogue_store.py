@@ -114,6 +114,7 @@ def test_names_are_no_paths(tmp_path: Path):
     assert file.path.parent.parent.parent == tmp_path / "c/spectra"
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -205,6 +206,7 @@ def test_files_of_the_snapshot_before_stay(tmp_path: Path):
         assert on_disk(tmp_path) == kept[-1] | kept[-2]
 
 
+@pytest.mark.slow
 def test_many_commits_are_merged(tmp_path: Path):
     parts = [few(3, first=10 * number) for number in range(30)]
     with store.Writer(tmp_path) as writer:
@@ -222,6 +224,7 @@ def test_many_commits_are_merged(tmp_path: Path):
     assert not list(tmp_path.glob(".sorting-*"))
 
 
+@pytest.mark.slow
 def test_each_row_is_written_a_few_times_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     written: list[int] = []
     real = tables.write
