@@ -24,6 +24,9 @@ KEYS = ["product", "window", "pic", "pixel"]
 
 #: Fields of the geometry, and how a column has them.
 FIELDS = ("lon", "lat", "alt", "sza", "ems", "phase", "lt", "ra", "dec")
+WHOLE = {"lon", "lat", "alt"}
+#: What is compared of the answers beside the keys.
+VALUES = ("time", *FIELDS, "ring_radius", "quality", "counts")
 PERIODS = {"lon": 360.0, "ra": 360.0, "ring_longitude": 360.0, "lt": 24.0}
 
 
@@ -91,11 +94,11 @@ def opened(archive) -> pd.DataFrame:
         for name in (*FIELDS, "ring_radius"):
             values = ds[name].values if name in ds.variables else np.full(flags.shape, np.nan)
             part[name] = values.ravel().astype(np.float32).astype(float)
-        sides = {name: ds[f"{name}_corners"].values for name in ("lat", "alt")}
-        for name, corners in sides.items():
+        for name in ("lat", "alt", "lon"):
+            corners = ds[f"{name}_corners"].values
             five = np.concatenate([ds[name].values[..., None], corners], axis=-1)
-            part[f"{name}_min"] = five.min(axis=-1).ravel().astype(np.float32).astype(float)
-            part[f"{name}_max"] = five.max(axis=-1).ravel().astype(np.float32).astype(float)
+            part[f"{name}_all"] = [*five.reshape(-1, 5)]
+        part["counts"] = ds["counts"].sum("wl", skipna=True).values.ravel()
         parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)
 
@@ -125,9 +128,6 @@ def question(rng: np.random.Generator, rows: pd.DataFrame) -> tuple[dict[str, ob
                 half = rng.uniform(0.02, 0.4) * PERIODS[name]
                 low, high = (float((value + d) % PERIODS[name]) for d in (-half, half))
                 inside = (values - low) % PERIODS[name] <= (high - low) % PERIODS[name]
-                if name == "lon":
-                    # Whether a pixel is all inside is for the tests of rows and of questions.
-                    given["mode"] = "center"
             else:
                 spread = float(np.nanstd(values) * rng.uniform(0.1, 1.5))
                 low, high = float(value) - spread, float(value) + spread
@@ -136,20 +136,36 @@ def question(rng: np.random.Generator, rows: pd.DataFrame) -> tuple[dict[str, ob
             with np.errstate(invalid="ignore"):
                 keep &= inside
     if given["mode"] == "all":
-        for name in ("lat", "alt"):
-            if name in given:
-                low, high = given[name]
-                keep &= ((rows[f"{name}_min"] >= low) & (rows[f"{name}_max"] <= high)).to_numpy()
+        for name in WHOLE.intersection(given):
+            keep &= whole(name, np.stack(rows[f"{name}_all"]), *given[name])
     return given, keep
+
+
+def whole(name: str, five: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Whether all of a pixel is in a range: its centre and corners, (spectrum, 5)."""
+    five = five.astype(np.float32).astype(float)
+    with np.errstate(invalid="ignore"):
+        if name != "lon":
+            return ((five >= low) & (five <= high)).all(axis=1)
+        inside = ((five - low) % 360 <= (high - low) % 360).all(axis=1)
+        # From one corner to the next the short way: around a pole that adds up to a turn.
+        ring = five[:, [1, 2, 3, 4, 1]]
+        turn = ((np.diff(ring, axis=1) + 180) % 360 - 180).sum(axis=1)
+        return inside & (np.abs(turn) < 180)
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_questions_answered_by_the_opened_products(seed, archive, opened):
     given, keep = question(np.random.default_rng(seed), opened)
-    found = uvisxr.search(archive[0], **given).to_pandas(KEYS)
-    got = sorted(zip(*(found[key].tolist() for key in KEYS), strict=True))
-    expected = sorted(zip(*(opened.loc[keep, key].tolist() for key in KEYS), strict=True))
-    assert got == expected, given
+    found = uvisxr.search(archive[0], **given).to_pandas([*KEYS, *VALUES])
+    expected = opened[keep].sort_values(["time", *KEYS], ignore_index=True)
+    assert found[KEYS].astype(object).equals(expected[KEYS].astype(object)), given
+    assert (found["time"].to_numpy() == expected["time"].to_numpy()).all()
+    for name in VALUES:
+        if name != "time":
+            np.testing.assert_allclose(
+                found[name].to_numpy(float), expected[name].to_numpy(float), rtol=2e-7, atol=0
+            )
 
 
 def test_the_questions_are_of_all_kinds(opened):

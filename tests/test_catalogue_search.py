@@ -424,6 +424,8 @@ def test_columns(made):
     assert table.num_rows == 3
     assert table["label"].to_pylist()[0] == f"/archive/{table['product'][0]}.LBL"
     assert table.schema.field("alt").metadata[b"units"] == b"km"
+    counts = found.to_arrow(["counts", "counts_far"], first=3).schema
+    assert {counts.field(name).metadata[b"units"] for name in counts.names} == {b"count"}
     assert found.to_arrow().schema.equals(schema.of("spectra"))
     assert found.products().schema.equals(schema.of("products"))
     with pytest.raises(ArgumentError, match="did you mean 'alt'"):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import catalogues
+from helpers import catalogues, lockless
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +57,11 @@ def named(folder: Path) -> set[Path]:
 
 def few(products: int = 3, seed: int = 0, first: int = 0) -> tuple[Any, Any]:
     return catalogues.tables(products, 2, 3, seed, first)
+
+
+def put(writer: store.Writer, first: int = 0) -> None:
+    products, spectra = few(first=first)
+    writer.commit(products, [spectra])
 
 
 def test_what_is_put_in_comes_out(tmp_path: Path):
@@ -109,6 +114,7 @@ def test_names_are_no_paths(tmp_path: Path):
     assert file.path.parent.parent.parent == tmp_path / "c/spectra"
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -200,6 +206,7 @@ def test_files_of_the_snapshot_before_stay(tmp_path: Path):
         assert on_disk(tmp_path) == kept[-1] | kept[-2]
 
 
+@pytest.mark.slow
 def test_many_commits_are_merged(tmp_path: Path):
     parts = [few(3, first=10 * number) for number in range(30)]
     with store.Writer(tmp_path) as writer:
@@ -217,6 +224,7 @@ def test_many_commits_are_merged(tmp_path: Path):
     assert not list(tmp_path.glob(".sorting-*"))
 
 
+@pytest.mark.slow
 def test_each_row_is_written_a_few_times_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     written: list[int] = []
     real = tables.write
@@ -322,6 +330,66 @@ def test_a_writer_that_was_killed_holds_nothing(tmp_path: Path):
     assert done.returncode == -signal.SIGKILL
     with store.Writer(tmp_path) as writer:
         assert writer.snapshot.number == 0
+
+
+def test_a_second_writer_where_the_system_knows_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lockless.unknown(monkeypatch)
+    beside = tmp_path / "catalogue.lock.held"
+    with store.Writer(tmp_path) as writer:
+        with pytest.raises(
+            CatalogueError, match=rf"written by process {os.getpid()} .*if it has ended, remove"
+        ):
+            store.Writer(tmp_path)
+        put(writer)
+    assert not beside.exists()
+
+
+def test_a_writer_elsewhere_that_ended_is_for_the_user_to_tell(tmp_path: Path):
+    """Killed before there was a catalogue, on another computer without locks."""
+    (tmp_path / "catalogue.lock").touch()
+    beside = tmp_path / "catalogue.lock.held"
+    beside.write_text(f"{'0' * 16} process 7 of me on node\n")
+    with pytest.raises(CatalogueError, match=f"process 7 of me on node: .*remove {beside}"):
+        store.Writer(tmp_path)
+    beside.unlink()
+    with store.Writer(tmp_path) as writer:
+        put(writer)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_two_writers_where_locks_hold_on_one_computer_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+):
+    """The first may no longer publish; the second's rows stay."""
+    lockless.local(monkeypatch)
+    first = store.Writer(tmp_path)
+    products, spectra = few()
+
+    def taken() -> Any:
+        with store.Writer(tmp_path) as second:
+            put(second, first=3)
+        yield spectra
+
+    given = taken() if when == "meanwhile" else list(taken())
+    with pytest.raises(CatalogueError, match="run the same command again"):
+        first.commit(products, given)
+    first.close()
+    assert len(held(tmp_path)[0]) == 3
+    with store.Writer(tmp_path) as again:
+        put(again)
+    assert len(held(tmp_path)[0]) == 6
+
+
+def test_a_catalogue_that_another_process_changed_is_not_published_over(tmp_path: Path):
+    with store.Writer(tmp_path) as writer:
+        before = writer.snapshot
+        put(writer)
+        writer.snapshot = before
+        with pytest.raises(CatalogueError, match=r"another process has changed .* what it wrote"):
+            put(writer, first=3)
+    assert len(held(tmp_path)[0]) == 3
 
 
 def test_a_lock_that_is_gone_is_told(tmp_path: Path):

@@ -18,7 +18,7 @@ import pytest
 from helpers.loopback import Cut, Raw, Stall, Status, Trickle, serve
 from helpers.umask import permissions, umask
 
-from uvisxr import errors, fetch, files
+from uvisxr import errors, fetch, locks
 from uvisxr.calibration import download
 from uvisxr.kernels.listing import locations
 from uvisxr.pds3 import archive
@@ -598,7 +598,7 @@ def test_what_killed_downloads_left_is_removed_by_the_next(tmp_path: Path):
         assert len(list(tmp_path.glob(".*.part"))) == 2
         assert len(list(tmp_path.glob(".*.lock"))) == 2
         with held.open("wb") as stream:
-            assert files.lock(stream.fileno())
+            assert locks.lock(stream.fileno())
             fetch.download(f"{server.url}f", path, **FAST)
     assert {*tmp_path.iterdir()} == {path, elsewhere, mine, held}
 

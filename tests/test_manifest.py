@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from helpers import lockless
 
 from uvisxr.batch import manifest
 from uvisxr.errors import ExportError, UvisWarning
@@ -269,6 +270,26 @@ def test_two_batches_in_one_folder(tmp_path: Path):
     ):
         manifest.Manifest(tmp_path)
     manifest.Manifest(tmp_path).__exit__()
+
+
+def test_two_batches_where_the_system_knows_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lockless.unknown(monkeypatch)
+    beside = tmp_path / "manifest.jsonl.held"
+    with manifest.Manifest(tmp_path) as book:
+        with pytest.raises(ExportError, match=rf"process {os.getpid()} .*remove {beside}$"):
+            manifest.Manifest(tmp_path)
+        book.append(done("a.nc"))
+        beside.write_text("of another")
+        with pytest.raises(ExportError, match=r"or the lock beside it, was deleted or replaced"):
+            book.append(done("b.nc"))
+    # It is no longer this batch's to remove.
+    assert beside.exists()
+    beside.unlink()
+    with manifest.Manifest(tmp_path) as book:
+        assert book.is_written("a.nc")
+    assert not beside.exists()
 
 
 def test_a_killed_batch_gives_the_folder_back(tmp_path: Path):

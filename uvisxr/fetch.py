@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from . import files, options, transfer
+from . import files, locks, options, transfer
 from .errors import ArgumentError, ExportError, FetchError, MissingDependencyError, UvisError
 from .files import from_variable
 
@@ -288,10 +288,10 @@ def _alone(path: Path) -> Iterator[None]:
             except OSError:
                 # Writing the file will say why.
                 break
-            if files.lock(stream.fileno()):
+            if locks.lock(stream.fileno()):
                 stack.enter_context(stream)
                 # Whoever had it may have removed it, and another made a new one, meanwhile.
-                if files.is_at(stream.fileno(), lock):
+                if locks.is_at(stream.fileno(), lock):
                     stack.callback(_remove, lock)
                     _sweep(lock.parent)
                     break
@@ -311,7 +311,7 @@ def _sweep(folder: Path) -> None:
     """
     for lock in folder.glob(_LOCK.format("[0-9a-f]" * 16)):
         with contextlib.suppress(OSError), lock.open("rb") as stream:
-            if files.lock(stream.fileno()):
+            if locks.lock(stream.fileno()):
                 _remove(lock)
 
 

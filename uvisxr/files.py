@@ -51,7 +51,8 @@ _SHOWN = 40
 _LONGEST = 255
 
 #: Temporary names: where the writer was, its process, and a number that no other has.
-_LEFT = re.compile(r"\..*\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.part", re.DOTALL)
+_WRITER = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_LEFT = re.compile(rf"\..*\.({_WRITER.pattern})[0-9a-f]{{16}}\.part", re.DOTALL)
 
 #: How many files and folders a folder may hold.
 _FILES = 200_000
@@ -164,7 +165,7 @@ def whole_file(
     path = place / path.name
     where = real(folder) if folder else place
     _sweep(where)
-    temporary = where / f".{path.name[:_SHOWN]}.{_writer()}{uuid.uuid4().hex[:16]}.part"
+    temporary = where / f".{path.name[:_SHOWN]}.{writer()}{uuid.uuid4().hex[:16]}.part"
     try:
         yield temporary
         temporary.replace(path)
@@ -220,9 +221,15 @@ def _machine() -> str:
     return hashlib.blake2b("".join(parts).encode(), digest_size=4).hexdigest()
 
 
-def _writer() -> str:
+def writer() -> str:
     """Sixteen digits for this process."""
     return f"{_machine()}{os.getpid() % 2**32:08x}"
+
+
+def has_ended(mark: str) -> bool:
+    """Whether the process of such digits has ended; no where that is not known."""
+    here = _WRITER.fullmatch(mark) and mark[:8] == _machine()
+    return bool(here) and not _lives(int(mark[8:], 16))
 
 
 @lru_cache(maxsize=256)
@@ -237,7 +244,7 @@ def _sweep(folder: Path) -> None:
             if left and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     old = time.time() - entry.stat().st_mtime > _DAY
-                    if old or (left[1] == _machine() and not _lives(int(left[2], 16))):
+                    if old or has_ended(left[1]):
                         Path(entry.path).unlink()
 
 
@@ -600,31 +607,6 @@ def opened(
 def _at_once(path: str, flags: int) -> int:
     """Open a file without waiting for what may never come."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def lock(descriptor: int) -> bool:
-    """Hold an open file for this process; False if another process holds it.
-
-    The system lets go of it when it is closed, or the process ends in any way. Where it knows no
-    locks, as on Windows and some network file systems, nothing is held, and that is True too.
-    """
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        pass
-    return True
-
-
-def is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file still has a name."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

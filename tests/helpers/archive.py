@@ -281,14 +281,20 @@ def _choose(rng: np.random.Generator, weights: dict) -> object:
     return keys[rng.choice(len(keys), p=p / p.sum())]
 
 
+#: How many products an archive has at least, so that there are some of most kinds.
+FEWEST = 60
+
+
 def draw(number: int, seed: int = 1) -> list[Made]:
     """Draw products: 3 % are damaged, in each of the ways, and 1 % copies in the next volume.
 
-    They are in order of time, and the copies come last.
+    They are in order of time, and the copies, two at least, come last.
     """
+    if number < FEWEST:
+        raise ValueError(f"an archive has {FEWEST} products at least, not {number}")
     rng = np.random.default_rng(seed)
     spoilt = round(0.03 * number)
-    twice = round(0.01 * number)
+    twice = max(2, round(0.01 * number))
     moments = _moments(rng, number - twice)
     found = [
         replace(_one(rng, *moment), number=k, volume=1 + k * VOLUMES // len(moments))

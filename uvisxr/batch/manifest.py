@@ -41,7 +41,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .. import files
+from .. import files, locks
 from ..errors import ExportError, warn_user
 from ..scratch import Scratch, decoded, encoded
 
@@ -267,22 +267,35 @@ class Manifest(Known):
                 f"cannot open {path}: {error.strerror}; choose a writable folder with --out"
             ) from error
         try:
-            if not files.lock(self._stream.fileno()):
-                raise ExportError(
-                    f"another batch is writing to {path.parent}; wait for it, or choose another "
-                    "--out"
-                )
-            super().__init__(folder)
-        except ExportError:
+            self._hold = locks.Hold(self._stream.fileno(), path)
+        except locks.HeldError as held:
             self._stream.close()
+            who = f" ({held.who})" if held.who else ""
+            raise ExportError(
+                f"another batch{who} is writing to {path.parent}; wait for it, or choose another "
+                f"--out{held.mend}"
+            ) from None
+        except OSError as error:
+            self._stream.close()
+            raise ExportError(
+                f"cannot write to {path.parent}: {error.strerror}; choose a writable folder with "
+                "--out"
+            ) from error
+        try:
+            super().__init__(folder)
+            self._end_torn_line()
+        except BaseException:
+            self._close()
             raise
-        self._end_torn_line()
 
     def __enter__(self) -> Manifest:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        # Closing releases the lock.
+        self._close()
+
+    def _close(self) -> None:
+        self._hold.release()
         self._stream.close()
 
     def _end_torn_line(self) -> None:
@@ -301,10 +314,10 @@ class Manifest(Known):
             The disk is full, the file cannot be written, or it is no longer there.
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
-        if not files.is_at(self._stream.fileno(), self.path):
+        if not self._hold.is_kept():
             raise ExportError(
-                f"{self.path} was deleted or replaced while the batch ran: run the same command "
-                "again; it makes what is missing then"
+                f"{self.path}, or the lock beside it, was deleted or replaced while the batch ran: "
+                "run the same command again; it makes what is missing then"
             )
         try:
             if self._stream.write(line) != len(line):

@@ -93,10 +93,10 @@ def to_xarray(table: pa.Table, question: str) -> xr.Dataset:
         {name: value for name, value in variables.items() if name not in counts},
         {"lon_direction": "west"},
     )
-    own = {name: ds[name].attrs["long_name"] for name in counts}
     ds = conventions.apply(ds)
     for name in counts:
-        ds[name].attrs = {"long_name": own[name], "units": "count"}
+        # Those of a whole spectrum are others than those of elements.
+        ds[name].attrs = variables[name][2]
     ds.attrs = {
         "title": "Cassini/UVIS: spectra of a catalogue",
         "question": question,

@@ -56,7 +56,7 @@ class Column(NamedTuple):
     most: float | None = None
 
 
-_DEG, _KM, _S, _H = "degree", "km", "s", "hour"
+_DEG, _KM, _S, _H, _COUNT = "degree", "km", "s", "hour", "count"
 
 
 def _upright(text: str) -> Column:
@@ -112,7 +112,7 @@ PRODUCTS: dict[str, Column] = {
     "bodies": Column("strings", "bodies in view of any exposure, that of the target first"),
     "kernels": Column("strings", "names of the kernels used"),
     "spectra": Column("int64", "spectra"),
-    "counts": Column("int64", "sum of all counts, of those transmitted"),
+    "counts": Column("int64", "sum of all counts, of those transmitted", _COUNT),
     "lost": Column("int64", "spectra flagged as lost"),
     "partial": Column("int64", "spectra flagged as partial"),
     "dark_line": Column("int64", "spectra of rows that the slit does not light"),
@@ -150,10 +150,10 @@ SPECTRA: dict[str, Column] = {
     "distance": _far("distance of the spacecraft from the body's centre"),
     "ring_radius": _far("where the ring plane is crossed, of giant planets"),
     "ring_longitude": Column("float32", "longitude there, prograde from the node", _DEG, 360.0),
-    "counts": Column("float64", "counts of the whole spectrum"),
+    "counts": Column("float64", "counts of the whole spectrum", _COUNT),
     **{
         f"counts_{name}": Column(
-            "float64", f"counts from {band.low:g} to {band.high:g} angstrom: {band.what}"
+            "float64", f"counts from {band.low:g} to {band.high:g} angstrom: {band.what}", _COUNT
         )
         for name, band in BANDS.items()
     },

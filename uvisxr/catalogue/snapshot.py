@@ -165,6 +165,11 @@ def read(folder: str | Path) -> Snapshot:
         known = found.number
 
 
+def number(folder: Path) -> int:
+    """How often the catalogue in a folder has been changed; errors as of `read`."""
+    return _listed(folder).number
+
+
 def is_catalogue(folder: Path) -> bool:
     """Whether a folder holds a catalogue, sound or not."""
     return files.is_file(folder / NAME)

@@ -14,7 +14,6 @@ times only and there are few runs to look into.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import shutil
 import stat
@@ -24,11 +23,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import checks, files
+from .. import checks, files, locks
 from ..errors import CatalogueError, ExportError
 from . import schema, sorting, tables
 from .libraries import check, check_text
-from .snapshot import UNIQUE, File, Snapshot, is_catalogue, listed, publish, read, reading
+from .snapshot import UNIQUE, File, Snapshot, is_catalogue, listed, number, publish, read, reading
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,7 +79,7 @@ class Writer:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             refuse_foreign(self.folder)
-            self._lock = _locked(self.folder / _LOCK)
+            self._lock = _Lock(self.folder / _LOCK)
         except OSError as error:
             raise ExportError(
                 f"cannot write to {self.folder}: {error.strerror}; choose another --out"
@@ -102,9 +101,7 @@ class Writer:
 
     def close(self) -> None:
         """Let others write."""
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._lock, 0)
-        os.close(self._lock)
+        self._lock.close()
 
     def commit(
         self,
@@ -126,7 +123,8 @@ class Writer:
         Raises
         ------
         CatalogueError
-            The catalogue is damaged, the lock was deleted, or the tables are not as they must be.
+            The catalogue is damaged, the lock was deleted, another process has changed the
+            catalogue, or the tables are not as they must be.
         ExportError
             There is no space, or a file cannot be written. The catalogue is as it was, or has all
             these rows.
@@ -196,13 +194,20 @@ class Writer:
         self._merge(1)
 
     def _check(self) -> None:
-        if not files.is_at(self._lock, self.folder / _LOCK):
+        if not self._lock.is_kept():
             raise CatalogueError(
                 f"{self.folder / _LOCK} was deleted or replaced while the catalogue was written: "
                 "run the same command again"
             )
+        if number(self.folder) != self.snapshot.number:
+            raise CatalogueError(
+                f"another process has changed {self.folder} while it was written, and what it "
+                "wrote stays: when no other is at work, run the same command again"
+            )
 
     def _publish(self, after: Snapshot) -> None:
+        # Locks may have been deleted meanwhile, or hold on one computer only.
+        self._check()
         publish(after)
         self.snapshot = after
 
@@ -349,7 +354,7 @@ def refuse_foreign(folder: Path) -> None:
     if is_catalogue(folder) or not folder.is_dir():
         return
     with os.scandir(folder) as entries:
-        odd = next((e.name for e in entries if e.name != _LOCK and e.name[:1] != "."), None)
+        odd = next((e.name for e in entries if not e.name.startswith((".", _LOCK))), None)
     if odd is not None:
         raise CatalogueError(
             f"{folder} is no catalogue and not empty: it holds {checks.shown(odd)}; choose "
@@ -357,35 +362,64 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
-def _locked(path: Path) -> int:
-    """Open the lock of a catalogue and hold it."""
-    if os.path.lexists(path):
-        there = path.lstat()
-        if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
+class _Lock:
+    """The lock of a catalogue, held; it tells others who writes.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    CatalogueError
+        Another process holds it, or it is something else.
+    """
+
+    def __init__(self, path: Path):
+        if os.path.lexists(path):
+            there = path.lstat()
+            if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
+                raise CatalogueError(
+                    f"{path} is a link, has other names too, or is no ordinary file: remove it, or "
+                    "choose another --out"
+                )
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            self._hold = locks.Hold(self._descriptor, path)
+        except locks.HeldError as held:
+            told = os.read(self._descriptor, _SHOWN).decode(errors="replace")
+            who = held.who or told.partition("\n")[0].strip() or "another process"
+            os.close(self._descriptor)
             raise CatalogueError(
-                f"{path} is a link, has other names too, or is no ordinary file: remove it, or "
-                "choose another --out"
-            )
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    if not files.lock(descriptor):
-        who = os.read(descriptor, _SHOWN).decode(errors="replace").strip()
-        os.close(descriptor)
-        raise CatalogueError(
-            f"{path.parent} is being written by {who or 'another process'}: wait for it, or choose "
-            "another --out"
-        )
-    with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, _self().encode())
-    return descriptor
+                f"{path.parent} is being written by {who}: wait for it, or choose another --out"
+                f"{held.mend}"
+            ) from None
+        except OSError:
+            os.close(self._descriptor)
+            raise
+        self._mine = f"{locks.process()}\n{uuid.uuid4().hex}\n".encode()
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, self._mine)
+        except OSError:
+            # On a full disk a catalogue can be made smaller all the same.
+            self._mine = b""
 
+    def is_kept(self) -> bool:
+        """Whether nobody deleted it, or holds it from elsewhere, where locks are not shared."""
+        return self._hold.is_kept() and self._says_mine()
 
-def _self() -> str:
-    """Who writes."""
-    import platform
+    def _says_mine(self) -> bool:
+        try:
+            return files.read_beginning(self._path, _SHOWN)[0] == self._mine
+        except OSError:
+            return False
 
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        user = "?"
-    return f"process {os.getpid()} of {user} on {platform.node()}"
+    def close(self) -> None:
+        """Let others hold it."""
+        with contextlib.suppress(OSError):
+            if self._says_mine():
+                os.ftruncate(self._descriptor, 0)
+        self._hold.release()
+        os.close(self._descriptor)
