@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
+import tracemalloc
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -267,6 +270,68 @@ def test_redirects_are_followed(server: Server, here: Path):
     assert (ds.counts[4].values == truth(here)[4].values).all()
 
 
+def test_what_sends_on_is_not_read(server: Server, here: Path):
+    # Of what comes with it only as much as the system holds back.
+    packed = zlib.compress(bytes(2**25))
+    where = (f"Location: {server.url}{DATA}", "Content-Encoding: deflate")
+    moved = answer("302 Found", packed, *where, f"Content-Length: {len(packed)}")
+    server.faults[DATA] = [moved]
+    tracemalloc.start()
+    try:
+        uvisxr.open_product(server.url + LABEL)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_server_that_sends_on_for_ever(server: Server):
+    server.faults[DATA] = [answer("302 Found", b"", f"Location: {server.url}{DATA}")] * 99
+    with pytest.raises(FetchError, match="sends on to other addresses"):
+        uvisxr.open_product(server.url + LABEL)
+    assert len(server.asked(DATA)) < 20
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"), [("http://[bad", "HTTP_PROXY"), ("socks5://127.0.0.1:9", "SOCKS")]
+)
+def test_a_proxy_that_cannot_be_used(
+    server: Server, monkeypatch: pytest.MonkeyPatch, proxy: str, said: str
+):
+    for name in ("no_proxy", "NO_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    # Whether there is a library for SOCKS or not.
+    monkeypatch.setitem(sys.modules, "socks", None)
+    with pytest.raises(FetchError, match=said):
+        uvisxr.open_product(server.url + LABEL)
+
+
+AGED = "Mon, 01 Jan 2024 00:00:00 GMT"
+NOW = "Date: Mon, 01 Jan 2024 00:00:01 GMT"
+
+
+@pytest.mark.parametrize("vague", ['ETag: W/"x"', f"Last-Modified: {AGED}\r\n{NOW}"])
+def test_two_versions_are_never_joined(server: Server, here: Path, vague: str):
+    """What does not tell a version from all others says that of no file."""
+    old, new = bytes(FRAME), server.files[DATA][FRAME : 2 * FRAME]
+    kept = FRAME * 3 // 4
+    new = old[:kept] + new[kept:]
+
+    def part(first: int, body: bytes, sent: int) -> Raw:
+        length = len(body)
+        said = (f"Content-Range: bytes {first}-{first + length - 1}/{WHOLE}",)
+        return answer("206 X", body[:sent], *said, f"Content-Length: {length}", vague)
+
+    server.faults[DATA] = [
+        part(0, b"x", 1),
+        part(FRAME, b"y" + old[1:], kept),
+        part(FRAME, new, FRAME),
+    ]
+    ds = uvisxr.open_product(server.url + LABEL)
+    ds.counts[1].load()
+    assert server.asked(DATA)[1:] == [f"bytes={FRAME}-{2 * FRAME - 1}"] * 2
+
+
 def test_a_damaged_label_of_the_cache(server: Server, tmp_path: Path):
     uvisxr.open_product(server.url + LABEL)
     noted = next((tmp_path / "cache").rglob("*.url"))
@@ -320,6 +385,17 @@ def test_a_packed_member_of_an_archive(server: Server, here: Path, tmp_path: Pat
 def test_what_is_no_archive(server: Server, archive: bytes):
     server.files["v.zip"] = archive
     with pytest.raises(FetchError):
+        uvisxr.open_product(f"zip://in/{NAME}.LBL::{server.url}v.zip")
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_damaged_packed_member(server: Server, here: Path, how: int):
+    here.with_suffix(".DAT").write_bytes(server.files[DATA][:FRAME])
+    whole = bytearray(zipped(here.parent, how))
+    place = whole.index(b"PK\3\4") + 100
+    whole[place : place + 90] = bytes(range(90))
+    server.files["v.zip"] = bytes(whole)
+    with pytest.raises(FetchError, match="no zip archive that can be read"):
         uvisxr.open_product(f"zip://in/{NAME}.LBL::{server.url}v.zip")
 
 
@@ -404,6 +480,6 @@ def test_passwords_are_not_shown(here: Path, url: str):
 
 
 def test_without_the_libraries(here: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
+    monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(uvisxr.UvisError, match=r"uvisxr\[remote\]"):
         parts.ask("s3://a/b.LBL")

@@ -11,9 +11,11 @@ Nothing is held open longer than it is read, so that what a file is can be pickl
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -39,6 +41,12 @@ _DIRECTORY, _PIECE = 1 << 16, 1 << 20
 _VERSION = (
     *("ETag", "etag", "VersionId", "generation", "md5", "content_md5", "checksum"),
     *("LastModified", "last_modified", "updated", "modified", "mtime", "created"),
+)
+
+#: What unpacking a damaged file raises, by format and kind of damage.
+DAMAGE = (
+    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
 )
 
 #: What says that something is not there, or not for us, of any library.
@@ -339,7 +347,7 @@ def _unzipped(
                 if info.flag_bits & 1:
                     raise FetchError(f"{url} is encrypted: unpack it with its password")
                 yield archive, info, stream
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        except DAMAGE as error:
             if isinstance(error, ArgumentError):
                 raise
             raise FetchError(

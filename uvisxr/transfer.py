@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urljoin
 
 from . import progress
 from .errors import FetchError, NotFoundError, bounded, shortened
@@ -49,6 +50,9 @@ _LOOK = 0.1
 
 #: For so many times the longest wait for data a transfer may be slower than the floor.
 _SLOW = 2
+
+#: How often a server may send on to another address.
+_SENT_ON = 10
 
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
@@ -100,7 +104,9 @@ def receive(url: str, path: Path, how: Patience) -> None:
 
 
 class NoPartsError(FetchError):
-    """A server sends whole files only."""
+    """A server sends whole files only; `told` is what it says of the file."""
+
+    told: Told | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,8 @@ def _persevere(transfer: _Asking, bar: Any = None) -> None:
         try:
             return _watched(transfer, bar, start)
         except (requests.RequestException, _Again) as error:
+            if proxy := _proxy_fault(url, error):
+                raise FetchError(f"{url} is not reached: {proxy}") from None
             nonsense = isinstance(error, requests.exceptions.InvalidHeader)
             if isinstance(error, ValueError) and not nonsense:
                 if not url.lower().startswith(("http://", "https://")):
@@ -316,6 +324,7 @@ class _Request(_Asking):
         super().__init__(url, how)
         self._session = session
         self._answer: requests.Response | None = None
+        self._target: str | None = None
 
     def stop(self) -> None:
         super().stop()
@@ -326,21 +335,34 @@ class _Request(_Asking):
                 answer.raw.shutdown()
 
     def _get(self, headers: Mapping[str, str], take: Callable[[requests.Response], None]) -> None:
-        """Send a request, and take its answer."""
+        """Send a request, and take its answer.
+
+        What sends on to another address is followed here, as the library would first read all that
+        comes with it, however long.
+        """
         import requests
         import urllib3
 
+        url = self.url
         try:
-            with self._session.get(
-                self.url,
-                # Lengths and offsets of a compressed transfer differ from those of the file.
-                headers={"Accept-Encoding": "identity", **headers},
-                stream=True,
-                timeout=self.how.timeout,
-                hooks={"response": self._note},
-            ) as answer:
-                if not self._stopped:
-                    take(answer)
+            for _ in range(_SENT_ON + 1):
+                with self._session.get(
+                    url,
+                    # Lengths and offsets of a compressed transfer differ from those of the file.
+                    headers={"Accept-Encoding": "identity", **headers},
+                    stream=True,
+                    timeout=self.how.timeout,
+                    hooks={"response": self._note},
+                ) as answer:
+                    if self._stopped:
+                        return None
+                    if not self._target:
+                        return take(answer)
+                    url = urljoin(url, requests.utils.requote_uri(self._target))
+            raise FetchError(
+                f"{self.url}: the server sends on to other addresses more than {_SENT_ON} times; "
+                f"check the URL, or {self.how.mend}"
+            )
         except urllib3.exceptions.HTTPError as error:
             raise requests.ConnectionError(error) from error
         except requests.RequestException:
@@ -352,8 +374,10 @@ class _Request(_Asking):
             raise requests.exceptions.InvalidURL(error) from error
 
     def _note(self, answer: requests.Response, **_: Any) -> None:
-        """Keep an answer, also one that sends on to another address."""
+        """Keep an answer, and hide from the library where it sends on to."""
         self._answer = answer
+        self._target = self._session.get_redirect_target(answer)
+        answer.headers.pop("Location", None)
 
     def _check_status(self, answer: requests.Response) -> None:
         code = answer.status_code
@@ -389,10 +413,11 @@ class _Part(_Request):
         self._first = first
         self._into = into
         self._before = before
+        self._is_known = False
         self.told = Told(0)
 
     def run(self) -> None:
-        if not (self._before or self.told).version:
+        if not self._is_known:
             # What came may be of another version.
             self.done = 0
         begin = self.done - min(self.done, _OVERLAP)
@@ -410,10 +435,12 @@ class _Part(_Request):
         if answer.status_code == 200:
             if self._before is not None and now != self._before:
                 raise self._changed("its size, ETag or Last-Modified is another")
-            raise NoPartsError(
+            error = NoPartsError(
                 f"{self.url}: the server sends whole files only; open the product with fetch=True, "
                 f"or {self.how.mend}"
             )
+            error.told = now
+            raise error
         stated = _RANGE.fullmatch(str(answer.headers.get("Content-Range", "")).strip())
         begin, count = self._first + place, len(self._into) - place
         length = str(answer.headers.get("Content-Length", count))
@@ -429,6 +456,7 @@ class _Part(_Request):
         if known is not None and now != known:
             raise self._changed("its size, ETag or Last-Modified is another")
         self.told = now
+        self._is_known = bool(_version(answer.headers))
         while block := answer.raw.read1(_CHUNK, decode_content=False):
             if self._stopped:
                 return
@@ -617,6 +645,25 @@ def _too_long(url: str, how: Patience, done: int) -> FetchError:
         f"{url}: only {done} bytes came in {how.longest:g} s; try again later, {how.mend}, or set "
         "UVISXR_FETCH_LONGEST to more seconds"
     )
+
+
+def _proxy_fault(url: str, error: Exception) -> str:
+    """What is wrong with a proxy that the environment names; empty if nothing is."""
+    import requests
+    import urllib3
+
+    if not isinstance(error, ValueError):
+        return ""
+    if "SOCKS" in str(error):
+        return "the proxy of the environment speaks SOCKS, which needs: pip install pysocks"
+    try:
+        for proxy in requests.utils.get_environ_proxies(url).values():
+            urllib3.util.parse_url(proxy)
+        wrong = isinstance(error, requests.exceptions.InvalidProxyURL)
+    except urllib3.exceptions.HTTPError:
+        wrong = True
+    names = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"
+    return f"{names} is no URL of a proxy; correct or unset it" if wrong else ""
 
 
 def _reason(error: requests.RequestException | _Again, done: int) -> str:

@@ -12,11 +12,9 @@ import bz2
 import gzip
 import hashlib
 import logging
-import lzma
 import os
 import threading
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
@@ -26,6 +24,7 @@ from typing import IO, cast
 
 from ..errors import ExportError, ProductError, warn_user
 from ..files import State, opened, read_beginning, whole_file
+from ..parts import DAMAGE
 from . import again, pairs
 
 _LOG = logging.getLogger(__name__)
@@ -41,12 +40,6 @@ _BEGIN = MappingProxyType({".BZ2": b"BZh", ".GZ": b"\x1f\x8b"})
 
 #: With what a file of bzip2 ends before its checksum of 32 bits, at any bit; and bits of both.
 _BZIP2_END, _BZIP2_BITS = 0x177245385090, (48, 32)
-
-#: What unpacking a damaged file raises, by format and kind of damage.
-_DAMAGE = (
-    *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError),
-    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
-)
 
 #: Threads that want the same file wait for the first of them.
 _ONE_AT_A_TIME = threading.Lock()
@@ -258,7 +251,7 @@ def _blocks(path: Path, named: Path) -> Iterator[bytes]:
         while True:
             try:
                 block = source.read(_BLOCK)
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 raise _damaged(path, error) from error
             if not block:
                 return
@@ -272,7 +265,7 @@ def _opened(path: Path, named: Path) -> Iterator[IO[bytes]]:
         with _unzipped(path, named) as (archive, member):
             try:
                 stream = archive.open(member)
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 raise _damaged(path, error) from error
             with stream:
                 yield stream
@@ -292,7 +285,7 @@ def _unzipped(path: Path, named: Path) -> Iterator[tuple[zipfile.ZipFile, zipfil
     with ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(opened(path))))
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise _damaged(path, error) from error
         data = [x for x in archive.infolist() if x.filename.upper().endswith(".DAT")]
         own = f"{pairs.split(named)[0]}.DAT".upper()
