@@ -167,7 +167,7 @@ def read(folder: str | Path) -> Snapshot:
 
 def number(folder: Path) -> int:
     """How often the catalogue in a folder has been changed; errors as of `read`."""
-    return _listed(folder).number
+    return listed(folder).number
 
 
 def is_catalogue(folder: Path) -> bool:
