@@ -97,9 +97,18 @@ def check_body(table: pa.Table, ds: xr.Dataset) -> None:
         five = np.concatenate([ds[name].values[:, None], ds[f"{name}_corners"].values], axis=1)
         tolerance = 2e-5 + 2e-7 * abs(five).max(axis=1)
         low, high = column(table, f"{name}_min"), column(table, f"{name}_max")
-        beyond = 90 if name == "lat" else np.inf
-        assert ((abs(low - five.min(axis=1)) < tolerance) | (low == -beyond) | ~known).all()
-        assert ((abs(high - five.max(axis=1)) < tolerance) | (high == beyond) | ~known).all()
+        least, most = five.min(axis=1), five.max(axis=1)
+        assert ((low < least + tolerance) & (high > most - tolerance) | ~known).all()
+        wider = {-1: low < least - tolerance, 1: high > most + tolerance}
+        if name == "alt":
+            assert not (wider[-1] | wider[1])[known].any()
+            continue
+        # To a pole or an end of the limb, whose planetocentric latitude is that of a sphere nearly.
+        beside = np.degrees(np.arccos(ds.attrs["target_radii"][0] / ds["target_distance"].values))
+        for sign, end in {-1: low, 1: high}.items():
+            limb = ds["sc_lat"].values + sign * beside
+            at_end = (abs(end - limb) < 6) | (end == 90 * sign)
+            assert (at_end | ~wider[sign] | ~known).all()
     low, high = column(table, "lon_min"), column(table, "lon_max")
     for k in np.flatnonzero(known):
         five = [float(ds["lon"].values[k]), *ds["lon_corners"].values[k].tolist()]

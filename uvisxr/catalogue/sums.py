@@ -43,7 +43,8 @@ def of(ds: xr.Dataset) -> Sums:
     """The sums of a window as it was opened.
 
     Elements that were never to be transmitted (`uvisxr.quality.losses.unsent`) are not missed in
-    the sum of all; a band is known only where the counts of all its wavelengths are.
+    the sum of all; a band is known only where the counts of all its wavelengths are. Of the EUV no
+    partial spectra are found by their zeros: no least background is known (`levels.lower_bound`).
     """
     level = lower_bound(ds)
     step = max(1, _BLOCK // (ds.sizes["pixel"] * ds.sizes["wl"]))
