@@ -372,6 +372,8 @@ class _Source:
         Its line in a batch file, from 1.
     known : dict
         What the batch files hold that were read on the way to it and for it.
+    _got : list of Product
+        That of a URL, once its server was asked.
     """
 
     text: str
@@ -380,6 +382,7 @@ class _Source:
     data: Path | None = None
     line: int = 0
     known: dict[Path, list[_Source]] = field(default_factory=dict, compare=False, repr=False)
+    _got: list[Product] = field(default_factory=list, compare=False, repr=False)
 
     def products(self, sieve: _Sieve) -> Iterator[Product]:
         """The wanted products."""
@@ -406,7 +409,9 @@ class _Source:
         """Products, or further sources that hold them."""
         path = self.path
         if urls.is_url(self.text):
-            return [Product.at(urls.download(self.text, self.fetch))]
+            if not self._got:
+                self._got.append(Product.at(urls.download(self.text, self.fetch)))
+            return self._got
         if self.data is not None:
             return [Product(path, self.data, paired=True)]
         if path.is_dir():
@@ -549,6 +554,7 @@ def _source(given: Source, folder: Path, fetch: bool, line: int = 0) -> _Source:
         given = os.fsdecode(given)
     if not str(given).strip():
         raise ArgumentError("the path of a product is empty; the current folder is '.'")
+    given = urls.local(str(given)) or given
     if urls.is_url(str(given)):
         return _Source(str(given), Path(given), fetch, line=line)
     try:
