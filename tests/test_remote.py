@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import pickle
 import sys
@@ -27,7 +28,7 @@ import uvisxr
 from uvisxr import fetch, parts
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, FetchError, NotFoundError, ProductError, UvisWarning
-from uvisxr.pds3 import elsewhere
+from uvisxr.pds3 import elsewhere, urls
 
 NAME = "FUV2005_230_15_15"
 FRAME = 131072
@@ -65,7 +66,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch, faults: list[Fault]) -> None:
 
 
 def kept(tmp_path: Path) -> list[str]:
-    return sorted(p.name for p in (tmp_path / "cache").rglob("*") if p.is_file())
+    files = (path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    return sorted(path.name for path in files if not path.name.startswith("."))
 
 
 def test_only_the_exposures_asked_for_are_read(server: Server, here: Path, tmp_path: Path):
@@ -103,8 +105,7 @@ def test_workers_and_threads_read_at_once(server: Server, here: Path):
 def test_an_observation(server: Server, here: Path):
     other = write_product(here.parent, "FUV2005_230_16_15", samples=2)
     server.files.update(folder(here.parents[1]))
-    urls = [f"{server.url}a/{path.name}" for path in (other, here)]
-    ds = uvisxr.open_observation(urls)
+    ds = uvisxr.open_observation([f"{server.url}a/{path.name}" for path in (other, here)])
     assert not any(size > 3000 for size in server.sent)
     assert ds.counts.load().identical(uvisxr.open_observation(here.parent).counts.load())
 
@@ -262,6 +263,154 @@ def test_a_file_that_changes(server: Server, here: Path):
     assert (changed.values == truth(here)[1].values).all()
 
 
+def delivered(server: Server, exposure: bytes = b"60.000", place: str = "") -> None:
+    """Put another delivery of the product on the server: another label, other data."""
+    server.files[place + LABEL] = server.files[LABEL].replace(b"30.000", exposure)
+    server.files[place + DATA] = server.files[DATA][FRAME:] + server.files[DATA][:FRAME]
+
+
+def seen(url: str, fetch: bool = False) -> tuple[float, int]:
+    """The exposure of a product, s, and what its first exposures hold."""
+    ds = uvisxr.open_product(url, fetch=fetch)
+    return float(ds.exposure.values.flat[0]), hash(ds.counts.values.tobytes())
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_label_and_data_are_of_one_version(server: Server, whole: bool):
+    url = server.url + LABEL
+    old = seen(url)
+    place = next(fetch.cache_dir("urls").rglob("*.LBL"))
+    time = place.stat().st_mtime_ns
+    assert seen(url) == old
+    # By which a batch knows it.
+    assert place.stat().st_mtime_ns == time
+    delivered(server)
+    new = seen(url, whole)
+    assert new[0] == 60
+    assert new[1] != old[1]
+    assert new == seen(url, whole)
+
+
+def test_what_is_whole_stays_until_it_is_asked_for_again(server: Server):
+    url = server.url + LABEL
+    old = seen(url, fetch=True)
+    delivered(server)
+    assert seen(url) == old
+    new = seen(url, fetch=True)
+    assert new[0] == 60
+    assert new[1] != old[1]
+    # Of the data alone too.
+    server.files[DATA] = bytes(WHOLE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UvisWarning)
+        assert not uvisxr.open_product(url, fetch=True).counts.values.any()
+    asked = len(server.asked(DATA))
+    seen(url, fetch=True)
+    assert "bytes=0-0" in server.asked(DATA)[asked:]
+    assert None not in server.asked(DATA)[asked:]
+
+
+def test_whole_data_whose_label_came_again_without_them(server: Server):
+    url = server.url + LABEL
+    old = seen(url, fetch=True)
+    delivered(server)
+    server.faults[DATA] = [Status(403)] * 3
+    with pytest.raises(FetchError, match="403"):
+        uvisxr.open_product(url, fetch=True)
+    with pytest.raises(FetchError, match="403"):
+        uvisxr.open_product(url)
+    server.faults.clear()
+    new = seen(url)
+    assert new[0] == 60
+    assert new[1] != old[1]
+
+
+def test_packed_data_come_again(server: Server):
+    url, data = server.url + LABEL, server.files.pop(DATA)
+    server.files[f"{DATA}.gz"] = gzip.compress(data, 1)
+    old = seen(url)
+    server.files[f"{DATA}.gz"] = gzip.compress(data[FRAME:] + data[:FRAME], 1)
+    assert seen(url) == old
+    assert seen(url, fetch=True)[1] != old[1]
+
+
+def test_data_that_are_newer_than_a_label_of_the_cache(server: Server):
+    uvisxr.open_product(server.url + LABEL)
+    label = next(fetch.cache_dir("urls").rglob("*.LBL"))
+    delivered(server)
+    elsewhere._TOLD.clear()
+    with pytest.raises(FetchError, match="by its URL again"):
+        uvisxr.open_product(label)
+    assert uvisxr.open_product(server.url + LABEL).exposure.values.flat[0] == 60
+    assert uvisxr.open_product(label).exposure.values.flat[0] == 60
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_archives_on_this_computer(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: int
+):
+    """Relative paths of archives are those of the working folder; archives are made again."""
+    server = Server("", folder(here.parents[1]), {})
+    url = f"zip://a/{NAME}.LBL::v #1.zip"
+    found = []
+    for place, new in (("one", False), ("two", True), ("one", False), ("one", True)):
+        if new:
+            delivered(server, place="new/")
+        (tmp_path / place).mkdir(exist_ok=True)
+        with zipfile.ZipFile(tmp_path / place / "v #1.zip", "w", how) as archive:
+            for name in (LABEL, DATA):
+                archive.writestr(name, server.files["new/" * new + name])
+        monkeypatch.chdir(tmp_path / place)
+        found.append(seen(url))
+    old, new, again, rebuilt = found
+    assert old == again == (30, old[1])
+    assert new == rebuilt == (60, new[1])
+    assert old[1] != new[1]
+    ds = uvisxr.open_product(url)
+    monkeypatch.chdir(tmp_path)
+    assert hash(ds.counts.values.tobytes()) == new[1]
+
+
+@pytest.mark.parametrize("name", ["run#1", "run?1", "a b", "a%20b", "ü", "a::b", "[a]"])
+def test_file_urls(here: Path, tmp_path: Path, name: str):
+    other = write_product(tmp_path / name, NAME, samples=1)
+    # Neither of which is this folder.
+    (tmp_path / "run").mkdir()
+    for url in (other.as_uri(), f"file://{other}"):
+        assert uvisxr.open_product(url).sizes["pic"] == 1
+    answer = CliRunner().invoke(main, ["fetch", other.as_uri()])
+    assert answer.output.strip() == other.as_posix()
+    assert not kept(tmp_path)
+
+
+def test_folders_that_differ_in_odd_letters(server: Server):
+    memory = fsspec.filesystem("memory")
+    delivered(server, place="new/")
+    for name, place in (("r#1", ""), ("r#2", "new/"), ("r?3", ""), ("r?4", "new/")):
+        memory.pipe(f"/b/{name}/{NAME}.LBL", server.files[place + LABEL])
+        memory.pipe(f"/b/{name}/{NAME}.DAT", server.files[place + DATA])
+        assert seen(f"memory://b/{name}/{NAME}.LBL")[0] == (60 if place else 30)
+
+
+PLACES = (
+    *("http://h/a/x.LBL", "https://h/a/x.LBL", "http://h:80/a/x.LBL", "http://h_80/a/x.LBL"),
+    *("https://h/a//x.LBL", "https://h//a/x.LBL", "s3://b/a/x.LBL", "s3://b/a//x.LBL"),
+    *("s3://c/a/x.LBL", "ftp://h/a/x.LBL", "ftp://h:21/a/x.LBL", "sftp://h:22/a/x.LBL"),
+    *("webhdfs://h:9870/a/x.LBL", "http://[::1]/a/x.LBL", "http://[::2]/a/x.LBL"),
+    *("http://[::1]:80/a/x.LBL", "memory://b/r#1/x.LBL", "memory://b/r#2/x.LBL"),
+    *("memory://b/r?1/x.LBL", "zip://a/x.LBL::/a.zip", "zip://a/x.LBL::/b.zip"),
+    *("zip://a/x.LBL::https://h/a.zip", "ftp://[::1]:21/a/x.LBL", "zip://x.LBL::/a/a.zip"),
+)
+
+
+def test_each_url_has_its_own_place(here: Path, monkeypatch: pytest.MonkeyPatch):
+    found = {urls.label_place(url) for url in PLACES}
+    assert len(found) == len(PLACES)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert urls.label_place("s3://b/a/x.LBL") not in found
+    assert urls.label_place("https://h/a/x.LBL") in found
+
+
 def test_redirects_are_followed(server: Server, here: Path):
     moved = answer("302 Found", b"", f"Location: {server.url}{DATA}", "Content-Length: 0")
     server.files["b/X.LBL"] = server.files[LABEL].replace(NAME.encode() + b".DAT", b"X.DAT")
@@ -336,8 +485,12 @@ def test_a_damaged_label_of_the_cache(server: Server, tmp_path: Path):
     uvisxr.open_product(server.url + LABEL)
     noted = next((tmp_path / "cache").rglob("*.url"))
     label = noted.with_name(f"{NAME}.LBL")
-    noted.write_text("nonsense")
-    with pytest.raises(ProductError, match="remove it"):
+    for text in ("nonsense", "[" * 60_000):
+        noted.write_text(text)
+        with pytest.raises(ProductError, match="remove it"):
+            uvisxr.open_product(label)
+    noted.write_text('{"url": "http://me:secret@127.0.0.1:9/x.DAT"}')
+    with pytest.raises(ArgumentError, match=r"\.netrc"):
         uvisxr.open_product(label)
     assert uvisxr.open_product(server.url + LABEL).sizes["pic"] == N
 
@@ -464,7 +617,13 @@ def test_a_batch(server: Server, here: Path, tmp_path: Path):
     assert (made.values[0] == truth(here).values[1]).all()
 
 
-@pytest.mark.parametrize("url", ["gopher://a/b.LBL", "s3://", "zip://::https://a.org/b.zip"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("gopher://a/b.LBL", "s3://", "zip://::https://a.org/b.zip", "http://[zz]/v.LBL"),
+        *("https://a.org/b/", "https://a.org/a%2Fb.LBL", "https://a.org/%FF.LBL"),
+    ],
+)
 def test_what_is_no_url(here: Path, url: str):
     with pytest.raises(ArgumentError):
         uvisxr.open_product(url)

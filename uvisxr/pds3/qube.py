@@ -124,7 +124,7 @@ class QubeFile:
             raise ProductError(
                 f"{found.url} has {found.size} bytes, but its label says {self.size} "
                 f"({' x '.join(map(str, self.frame))} values): the label or the data are damaged, "
-                f"or {self.path.parent} holds an old label; remove that folder and try again"
+                f"or {self.path.parent} holds an old label; open the product by its URL again"
             )
         return replace(self, remote=found)
 

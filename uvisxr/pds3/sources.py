@@ -381,6 +381,8 @@ class _Source:
         Its line in a batch file, from 1.
     known : dict
         What the batch files hold that were read on the way to it and for it.
+    _got : list of Product
+        That of a URL, once its server was asked.
     """
 
     text: str
@@ -389,6 +391,7 @@ class _Source:
     data: Path | None = None
     line: int = 0
     known: dict[Path, list[_Source]] = field(default_factory=dict, compare=False, repr=False)
+    _got: list[Product] = field(default_factory=list, compare=False, repr=False)
 
     def products(self, sieve: _Sieve) -> Iterator[Product]:
         """The wanted products."""
@@ -415,8 +418,11 @@ class _Source:
         """Products, or further sources that hold them."""
         path = self.path
         if urls.is_url(self.text):
-            label = urls.download(self.text, self.fetch)
-            return [replace(Product.at(label), url=urls.beside(self.text, label.name))]
+            if not self._got:
+                label = urls.download(self.text, self.fetch)
+                url = urls.beside(self.text, label.name)
+                self._got.append(replace(Product.at(label), url=url))
+            return self._got
         if self.data is not None:
             return [Product(path, self.data, paired=True)]
         if path.is_dir():
@@ -559,6 +565,7 @@ def _source(given: Source, folder: Path, fetch: bool, line: int = 0) -> _Source:
         given = os.fsdecode(given)
     if not str(given).strip():
         raise ArgumentError("the path of a product is empty; the current folder is '.'")
+    given = urls.local(str(given)) or given
     if urls.is_url(str(given)):
         return _Source(str(given), Path(given), fetch, line=line)
     try:

@@ -1,22 +1,27 @@
 """Products named by the URL of their label or data file.
 
-The label is downloaded once, into the cache, and the data file if that is asked for; else only
-where it is is noted there (`uvisxr.pds3.elsewhere`). Below the folder `urls` of the cache they lie
-as on their servers. That folder can be removed at any time.
+The label is downloaded into the cache, and the data file if that is asked for; else only where it
+is is noted there (`uvisxr.pds3.elsewhere`). Below the folder `urls` of the cache they lie as on
+their servers. That folder can be removed at any time.
+
+Label and data must be of one version. Therefore the label comes again whenever the data are asked
+for; what is whole in the cache, label and data, is left as it is until it is asked for whole again.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote, unquote
+from urllib.request import url2pathname
 
 from .. import parts
-from ..errors import FetchError, LabelError, NotFoundError, ProductError, UvisError
-from ..files import inside
+from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, ProductError, UvisError
+from ..files import absolute, inside, is_folder, relative
 from ..transfer import NoPartsError
 from . import elsewhere, packed, pairs
 from .archive import data_size
@@ -53,26 +58,31 @@ def download(url: str, whole: bool = False) -> Path:
     FetchError
         A download failed, or what came is no label, or no data of it.
     """
+    path = local(url)
+    if path is not None:
+        label = pairs.label_of(path)
+        if not pairs.is_file(label):
+            raise NotFoundError(f"{url}: there is no file {label}; check the URL")
+        return label
     given = _given(url)
-    name, kind = pairs.split(given.file)
-    is_packed = kind in pairs.PACKINGS
-    ending = given.file.suffixes[-2] if is_packed else given.file.suffix
-    lower = bool(kind) and ending.islower()
-    ending = kind if kind in pairs.LABELS else pairs.LABELS[0]
-    file = f"{name}{ending.lower() if lower else ending}"
-    label = elsewhere.whole(given.beside(file), given.place(file), check=_check, most=MAX_BYTES)
-    size, pointer = _described(label, given.beside(file))
-    data = ".dat" if lower else ".DAT"
-    endings = [given.file.suffix] if is_packed else ["", *map(str.lower, pairs.PACKINGS)]
-    files = [f"{name}{data}{ending}" for ending in endings]
-    if pointer and not is_packed:
-        files.insert(1, pointer)
-    # What came earlier is not asked for again.
+    label = given.place(given.label)
+    before: int | None = None
+    with suppress(OSError, UvisError):
+        before = label.stat().st_mtime_ns
+        size, files = _described(label, given)
+        held = any(elsewhere.is_held(given.place(file), size, label) for file in files)
+        if held and not whole and not given.is_near:
+            return label
+    url = given.beside(given.label)
+    elsewhere.whole(url, label, check=_check, most=MAX_BYTES, anew=True)
+    changed = before is not None and label.stat().st_mtime_ns != before
+    size, files = _described(label, given)
+    # Of what came earlier it is known where it is.
     files.sort(key=lambda file: not given.is_known(file))
     missing: list[NotFoundError] = []
     for file in files:
         try:
-            _find(given.beside(file), given.place(file), size, whole)
+            _find(given.beside(file), given.place(file), size, label, whole, changed)
         except NotFoundError as error:
             missing.append(error)
         else:
@@ -91,6 +101,22 @@ def of_data(url: str, data: Path) -> str:
     Errors are those of `elsewhere.url_of`.
     """
     return elsewhere.url_of(data) or beside(url, data.name)
+
+
+def label_place(url: str) -> Path:
+    """Where in the cache the label of the product at a URL is, or would be; errors as of
+    `download`."""
+    given = _given(url)
+    return given.place(given.label)
+
+
+def local(url: str) -> Path | None:
+    """The path of a file: URL, as `Path.as_uri` writes it or with its letters as they are."""
+    if not url.lower().startswith("file:/"):
+        return None
+    plain = f"/{url[5:].lstrip('/')}"
+    path = Path(url2pathname(plain))
+    return path if is_folder(path.parent) or not is_folder(Path(plain).parent) else Path(plain)
 
 
 @dataclass(frozen=True)
@@ -127,39 +153,81 @@ class _Given:
         place = self.place(file)
         return place.is_file() or elsewhere.beside(place).is_file()
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether packed data are named."""
+        return pairs.split(self.file)[1] in pairs.PACKINGS
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it lies in an archive on this computer, which can be asked at any time."""
+        return bool(self.after) and parts.is_local(self.after)
+
+    @property
+    def label(self) -> str:
+        """The name of the label."""
+        name, kind = pairs.split(self.file)
+        ending = kind if kind in pairs.LABELS else pairs.LABELS[0]
+        return f"{name}{ending.lower() if self._is_lower else ending}"
+
+    def data(self, pointer: str) -> list[str]:
+        """Names that the data file may have, of which `pointer` is the one in the label."""
+        packings = [self.file.suffix] if self.is_packed else ["", *map(str.lower, pairs.PACKINGS)]
+        data = f"{pairs.split(self.file)[0]}{'.dat' if self._is_lower else '.DAT'}"
+        files = [f"{data}{packing}" for packing in packings]
+        if pointer and not self.is_packed:
+            files.insert(1, pointer)
+        return files
+
+    @property
+    def _is_lower(self) -> bool:
+        """Whether endings are in small letters."""
+        ending = self.file.suffixes[-2] if self.is_packed else self.file.suffix
+        return bool(pairs.split(self.file)[1]) and ending.islower()
+
 
 def _given(url: str) -> _Given:
-    url, chained, archive = url.partition("::")
-    url, archive = _restored(url), _restored(archive)
-    place = elsewhere.place(f"{url}{chained}{archive}")
-    above, _, name = url.rpartition("/")
+    url = _normal(url)
+    place = elsewhere.place(url)
+    first, archive = parts.chain(url)
+    above, _, name = first.rpartition("/")
     quoted = parts.is_web(url)
     file = Path(unquote(name)) if quoted else Path(name)
-    return _Given(f"{above}/", f"{chained}{archive}", file, place.parent, quoted)
+    return _Given(f"{above}/", f"::{archive}" if archive else "", file, place.parent, quoted)
+
+
+def _normal(url: str) -> str:
+    """A URL that means the same wherever it is read."""
+    first, archive = parts.chain(url)
+    if not archive:
+        return _restored(url)
+    path = local(archive)
+    if path is None and not is_url(archive):
+        path = Path(archive).expanduser()
+    return f"{_restored(first)}::{_normal(archive) if path is None else absolute(path)}"
 
 
 def _restored(url: str) -> str:
     """A URL with the slashes that `pathlib` takes."""
-    slashes = "///" if url.lower().startswith("file:") else "//"
-    return _URL.sub(rf"\1{slashes}", url, count=1)
+    return _URL.sub(r"\1//", url, count=1)
 
 
-def _find(url: str, file: Path, size: int, whole: bool) -> None:
+def _find(url: str, file: Path, size: int, label: Path, whole: bool, changed: bool) -> None:
     """Find out where a data file is, or download it; what came packed is kept if it can be
-    unpacked."""
+    unpacked. `changed`: the label is another than before."""
     if packed.is_packed(file):
-        if not file.is_file():
-            # What was unpacked once is not unpacked again to see that it can be.
-            elsewhere.whole(url, file, check=partial(_check_packed, size, file.name))
+        check = partial(_check_packed, size, file.name)
+        elsewhere.kept(url, file, check=check, label=label, anew=changed)
         return
     if not whole and not file.is_file():
         try:
             elsewhere.note(url, file, size)
             return
         except NoPartsError:
-            elsewhere.whole(url, file, size)
+            elsewhere.kept(url, file, size, label=label)
             elsewhere.say_whole(url)
-    elsewhere.whole(url, file, size)
+    else:
+        elsewhere.kept(url, file, size, label=label, anew=changed)
     elsewhere.beside(file).unlink(missing_ok=True)
 
 
@@ -170,8 +238,8 @@ def _check_packed(size: int, name: str, path: Path) -> None:
         raise FetchError(f"what came is not kept: {error}") from error
 
 
-def _described(label: Path, url: str) -> tuple[int, str]:
-    """Bytes of the data file of a label, and the name that it has for it.
+def _described(label: Path, given: _Given) -> tuple[int, list[str]]:
+    """Bytes of the data file of a label, and the names that it may have.
 
     Raises
     ------
@@ -187,11 +255,15 @@ def _described(label: Path, url: str) -> tuple[int, str]:
             size = data_size(label)
             if size is None:
                 raise FetchError(
-                    f"the label {url} does not say how large its data are: {error}"
+                    f"the label {given.beside(given.label)} does not say how large its data are: "
+                    f"{error}"
                 ) from error
-            return size, ""
-    is_name = "/" not in read.pointer and pairs.split(Path(read.pointer))[1] in _DATA
-    return read.size, read.pointer if is_name else ""
+            return size, given.data("")
+    pointer = read.pointer
+    with suppress(ArgumentError):
+        if "/" not in pointer and pairs.split(Path(relative(pointer)))[1] in _DATA:
+            return read.size, given.data(pointer)
+    return read.size, given.data("")
 
 
 def _check(path: Path) -> None:
