@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import calls, checks
 from .._version import __version__
-from ..batch import reads, run
+from ..batch import reads, run, work
 from ..errors import ExportError
 from ..files import absolute, is_file, is_folder
 from ..kernels import choose
@@ -91,7 +91,8 @@ def build(
     A product is left alone if its rows were made from the same label and data file (judged by size
     and modification time), the same kernels and the same package version. One that fails has a row
     in the table of products that says why, and is tried again by the next build; so is one of which
-    only the label is there, when its data file comes. Products that are in the catalogue, but not
+    only the label is there, when its data file comes. A URL of which nothing can be had
+    fails too, but what the catalogue holds of it stays. Products that are in the catalogue, but not
     in the sources, stay.
 
     Parameters
@@ -152,7 +153,7 @@ def build(
     given = _given(sources)
     files = _kernels(kernels)
     with Writer(out) as writer, run.partial_folder(writer.folder) as partial:
-        found = expand(given, wanted)
+        found = expand(given, wanted, failed=True)
         block = _Block(writer, Summary(writer.folder))
         known = _Known(writer, found.left)
         recipe = _recipe(files)
@@ -204,7 +205,9 @@ def _jobs(
     for given in products:
         name, product = known.named(given)
         fingerprint = run.fingerprint_of(product, recipe)
-        if known.is_current(name, fingerprint):
+        if given.fault is not None:
+            block.fail(name, given, known.has_rows(name))
+        elif known.is_current(name, fingerprint):
             block.summary.current += 1
         elif (count := block.left_over(name, fingerprint)) is not None:
             block.take(name, str(product.label), count)
@@ -270,6 +273,11 @@ class _Known:
         """Whether a product's rows were made from the same inputs."""
         found = self._table.row("SELECT mark FROM known WHERE name = ?", encoded(name))
         return found == (_mark(fingerprint),)
+
+    def has_rows(self, name: str) -> bool:
+        """Whether the catalogue holds more of a product than that it failed."""
+        found = self._table.row("SELECT mark FROM known WHERE name = ?", encoded(name))
+        return found is not None and found != (b"",)
 
     def is_seen(self, name: str) -> bool:
         """Whether a product is among those found."""
@@ -356,6 +364,17 @@ class _Block:
         """Take a product that an interrupted build has staged."""
         (told,) = staging.product_of(self._path(name)).to_pylist()
         self.note({"product": name, "label": label} | staging.done(told, count))
+
+    def fail(self, name: str, product: Product, keep: bool) -> None:
+        """Note that nothing can be had of a product; `keep`: its rows stay as they are."""
+        error = product.fault
+        told = work.failed("read", type(error).__name__, str(error))
+        record = {"product": name, "label": str(product.label), "data": ""} | told
+        if keep:
+            _LOG.warning("failed: %s: %s", name, error)
+            self.summary.add(record)
+        else:
+            self.note(record)
 
     def note(self, record: dict[str, Any]) -> None:
         """Count what became of a product, and put it into the block."""

@@ -23,6 +23,7 @@ import numpy as np
 from .. import checks, targets
 from ..errors import (
     ArgumentError,
+    FetchError,
     LabelError,
     NoMatchError,
     UnreadObjectError,
@@ -82,12 +83,14 @@ class Product:
 
     `data`, which may be packed, is None if there is no data file for the label, be it of its name
     or the one that it names. The label itself may be missing; opening the product then reports
-    that. `paired`: label and data were given together, whatever their names.
+    that. `paired`: label and data were given together, whatever their names. `fault`: why what a
+    URL names cannot be had; the label is then an old one, or missing.
     """
 
     label: Path
     data: Path | None
     paired: bool = False
+    fault: FetchError | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -248,8 +251,12 @@ def listed(
     wanted: Filter | None = None,
     fetch: bool = False,
     read: set[Path] | None = None,
+    failed: bool = False,
 ) -> Iterator[Product]:
-    """As `expand`, but a file comes as often as it is listed, so that nothing is remembered."""
+    """As `expand`, but a file comes as often as it is listed, so that nothing is remembered.
+
+    `failed`: URLs of which nothing can be had come too, as products with a `fault`.
+    """
     if isinstance(sources, str | bytes | os.PathLike):
         sources = [sources]
     sieve = _Sieve(wanted or Filter(), set() if read is None else read)
@@ -257,7 +264,10 @@ def listed(
     if not given:
         raise ArgumentError("no sources of products: the list of paths is empty")
     for source in _checked(given):
-        yield from source.products(sieve)
+        for product in source.products(sieve):
+            if product.fault is not None and not failed:
+                raise product.fault
+            yield product
     sieve.check()
 
 
@@ -410,7 +420,10 @@ class _Source:
         path = self.path
         if urls.is_url(self.text):
             if not self._got:
-                self._got.append(Product.at(urls.download(self.text, self.fetch)))
+                try:
+                    self._got.append(Product.at(urls.download(self.text, self.fetch)))
+                except FetchError as error:
+                    self._got.append(Product(urls.label_place(self.text), None, fault=error))
             return self._got
         if self.data is not None:
             return [Product(path, self.data, paired=True)]
