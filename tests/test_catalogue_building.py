@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,11 +21,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from helpers.byhand import wait_for
-from helpers.loopback import folder, serve
+from helpers.loopback import Status, folder, serve
 from helpers.products import product_id, two_windows, write_product
 
 import uvisxr
-from uvisxr import catalogue
+from uvisxr import catalogue, fetch
 from uvisxr.batch import run, work
 from uvisxr.catalogue import building, exports, schema, staging, store
 from uvisxr.cli import main
@@ -808,3 +809,37 @@ def test_a_copy_of_a_product_of_a_server(archive: Path, here: InProcess, tmp_pat
         catalogue.build([url, archive / "D230"], out)
         assert [row["label"] for row in rows(out)][:1] == [url]
     assert names(out) == [product_id(k) for k in range(4)]
+
+
+def test_urls_of_which_nothing_can_be_had(
+    archive: Path, here: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("download", "patience"):
+        quick = partial(getattr(fetch, name), wait=0.01, timeout=1.0, tries=2)
+        monkeypatch.setattr(fetch, name, quick)
+    elsewhere._TOLD.clear()
+    ids = [product_id(n) for n in range(3)]
+    out = tmp_path / "out"
+    with serve(folder(archive)) as server:
+        urls = [f"{server.url}D230/{name}.LBL" for name in ids]
+        whole = server.files.pop(f"D230/{ids[1]}.LBL")
+        server.faults[f"D230/{ids[2]}.DAT"] = [Status(403)]
+        # In a list of products too.
+        (tmp_path / "list.txt").write_text("\n".join(urls))
+        summary = catalogue.build([tmp_path / "list.txt"], out)
+        assert (summary.done, summary.failed) == (1, 2)
+        told = {row["product"]: (row["status"], row["error"]) for row in rows(out)}
+        assert told[ids[0]][0] == "done"
+        assert [told[name][0] for name in ids[1:]] == ["failed", "failed"]
+        assert "404" in told[ids[1]][1]
+        assert "403" in told[ids[2]][1]
+        server.files[f"D230/{ids[1]}.LBL"] = whole
+        assert (summary := catalogue.build(urls, out)).ok
+        assert (summary.done, summary.current) == (2, 1)
+        # A server that is not reached takes nothing out of the catalogue.
+        before = both(out)
+        server.faults |= {f"D230/{ids[0]}.LBL": [Status(500)] * 2}
+        summary = catalogue.build(urls, out)
+        assert (summary.failed, summary.current) == (1, 2)
+        assert both(out) == before
+        assert (catalogue.build(urls, out)).current == 3

@@ -617,6 +617,19 @@ def test_a_batch(server: Server, here: Path, tmp_path: Path):
     assert (made.values[0] == truth(here).values[1]).all()
 
 
+@pytest.mark.slow
+def test_a_batch_goes_on_without_what_cannot_be_had(server: Server, tmp_path: Path):
+    given = [server.url + LABEL, f"{server.url}a/NONE.LBL"]
+    steps = [("background", {"level": 4e-4})]
+    with pytest.raises(NotFoundError):
+        uvisxr.open_observation(given)
+    with pytest.warns(UvisWarning, match=r"NONE\.LBL will fail: .*404"):
+        assert len(list(uvisxr.batch.plan(given, steps, tmp_path / "out"))) == 1
+    done = uvisxr.batch.process(given, steps, tmp_path / "out", workers=1, progress=False)
+    assert (done.done, done.failed) == (1, 1)
+    assert "404" in done.failures[0]
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .. import calls, checks, options
 from .._version import __version__
-from ..errors import ExportError, bounded, warn_user
+from ..errors import ExportError, FetchError, UvisError, bounded, warn_user
 from ..files import HDF5, absolute, check_target, is_file, read_beginning, refuse_foreign
 from ..hdf5.soundness import CutOffError
 from ..netcdf.writing import is_netcdf_of_ours
@@ -227,8 +227,9 @@ def process(
     steps read besides (kernels and calibration files, whether arguments, meta-kernels, environment
     variables or `uvisxr.set_options` name them, which the workers have too, or they are in the
     cache), the same `compact` and the same package version. Failed products are tried again, and so
-    are those of which a step failed and was left out. A product whose output has the name of a file
-    that uvisxr did not write fails, and the file stays.
+    are those of which a step failed and was left out. A URL of which nothing can be
+    had fails, and so does a product whose output has the name of a file that uvisxr did not write;
+    the file stays.
 
     Parameters
     ----------
@@ -311,7 +312,7 @@ def process(
     folder = _folder(out_dir)
     with Manifest(folder) as manifest, partial_folder(folder) as partial:
         batch = _Batch(steps, manifest, partial, overwrite, compact, verify)
-        found = sources.expand(products, wanted)
+        found = sources.expand(products, wanted, failed=True)
         batch.note_copies(found.left, manifest)
         jobs = batch.allowed(found, manifest)
         first = next(jobs, None)
@@ -353,7 +354,7 @@ def plan(
     Means().check(wanted)
     steps = _checked(pipeline, compact, verify)
     batch = _Batch(steps, Known(_path(out_dir)), Path(), overwrite, compact, verify)
-    found = sources.expand(products, wanted)
+    found = sources.expand(products, wanted, failed=True)
     for job, refused in batch.jobs(found):
         if refused is None:
             yield job.label, job.output
@@ -521,17 +522,18 @@ class _Batch:
     def allowed(
         self, products: Iterable[sources.Product], manifest: Manifest
     ) -> Iterator[work.Job]:
-        """As `jobs`; what would replace a file of someone else has failed."""
+        """As `jobs`; what cannot be had, or would replace a file of someone else, has failed."""
         for job, refused in self.jobs(products):
             if refused is None:
                 yield job
             else:
-                why = work.failed("write", type(refused).__name__, str(refused))
+                step = "open" if isinstance(refused, FetchError) else "write"
+                why = work.failed(step, type(refused).__name__, str(refused))
                 self.note(job.record() | why, manifest)
 
     def jobs(
         self, products: Iterable[sources.Product]
-    ) -> Iterator[tuple[work.Job, ExportError | None]]:
+    ) -> Iterator[tuple[work.Job, UvisError | None]]:
         """The products that need processing, and why one must not be; counts the others."""
         text = f"{__version__} {self.steps.digest()}"
         text += " compact" if self.compact else ""
@@ -543,7 +545,9 @@ class _Batch:
             output, label = self._output(product)
             made = product if label == product.label else sources.Product.at(label)
             fingerprint = fingerprint_of(made, recipe)
-            if not self.overwrite and self.manifest.is_current(output, fingerprint):
+            if not (self.overwrite or product.fault) and self.manifest.is_current(
+                output, fingerprint
+            ):
                 names = self.manifest.changed(output) if self.verify else []
                 if not names:
                     self.summary.current += 1
@@ -558,7 +562,7 @@ class _Batch:
                 overwrite=self.overwrite,
                 emptied=tuple(self.manifest.emptied(output)),
             )
-            yield job, self._refused(output)
+            yield job, product.fault or self._refused(output)
         if changed:
             outputs = "1 output does" if count == 1 else f"{count} outputs do"
             more = ", ..." if count > _SHOWN else ""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import calls, checks
 from .._version import __version__
-from ..batch import reads, run
+from ..batch import reads, run, work
 from ..errors import CatalogueError, ExportError, NoMatchError, shortened, warn_user
 from ..files import absolute, is_file, is_folder
 from ..kernels import choose
@@ -127,7 +127,8 @@ def build(
     and modification time), the same kernels and the same package version; if only its files have
     moved, its row gets their new paths. One that fails has a row in the table of products that says
     why, and is tried again by the next build; so is one of which only the label is there, when its
-    data file comes. Products that are in the catalogue, but not in the sources, stay.
+    data file comes. A URL of which nothing can be had fails too, but what the catalogue holds of it
+    stays. Products that are in the catalogue, but not in the sources, stay.
 
     Parameters
     ----------
@@ -238,13 +239,13 @@ def _found(given: list[Any], wanted: Filter | None, folder: Path) -> Found:
     """The products for a new catalogue, once it is sure that there can be one."""
     libraries.check()
     store.refuse_foreign(folder)
-    return expand(given, wanted)
+    return expand(given, wanted, failed=True)
 
 
 def _expanded(given: list[Any], wanted: Filter | None, writer: Writer) -> Found:
     """The products for a catalogue; of sources that are gone, the error says what to do."""
     try:
-        return expand(given, wanted)
+        return expand(given, wanted, failed=True)
     except NoMatchError as error:
         for path in (absolute(one) for one in given if isinstance(one, str | os.PathLike)):
             count = sum(
@@ -289,6 +290,9 @@ def _jobs(
     for given in products:
         name, product = known.named(given)
         fingerprint = run.fingerprint_of(product, recipe)
+        if given.fault is not None:
+            block.fail(name, given, known.has_rows(name))
+            continue
         job = staging.Job(
             *(str(product.label), name, str(folder), str(partial), fingerprint),
             data=str(product.data) if product.paired else "",
@@ -381,6 +385,11 @@ class _Known:
             return found == (_mark(sum_of(label)),)
         except OSError:
             return False
+
+    def has_rows(self, name: str) -> bool:
+        """Whether the catalogue holds more of a product than that it failed."""
+        found = self._table.row("SELECT mark FROM known WHERE name = ?", encoded(name))
+        return found is not None and found != (b"",)
 
     def is_seen(self, name: str) -> bool:
         """Whether a product is among those found."""
@@ -500,6 +509,17 @@ class _Block:
         self.summary.moved += 1
         self._moved[name] = paths.told(label), paths.told(data)
         self._commit_if_due()
+
+    def fail(self, name: str, product: Product, keep: bool) -> None:
+        """Note that nothing can be had of a product; `keep`: its rows stay as they are."""
+        error = product.fault
+        told = work.failed("read", type(error).__name__, str(error))
+        record = {"product": name, "label": product.source, "data": ""} | told
+        if keep:
+            _LOG.warning("failed: %s: %s", name, error)
+            self.summary.add(record)
+        else:
+            self.note(record)
 
     def note(self, record: dict[str, Any]) -> None:
         """Count what became of a product, and put it into the block."""

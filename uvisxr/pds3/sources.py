@@ -23,6 +23,7 @@ import numpy as np
 from .. import checks, targets
 from ..errors import (
     ArgumentError,
+    FetchError,
     LabelError,
     NoMatchError,
     UnreadObjectError,
@@ -83,13 +84,15 @@ class Product:
     `data`, which may be packed, is None if there is no data file for the label, be it of its name
     or the one that it names. The label itself may be missing; opening the product then reports
     that. `paired`: label and data were given together, whatever their names. `url` is that of the
-    label, if it came from one into the cache.
+    label, if it came from one into the cache. `fault`: why what a URL names cannot be had; the
+    label is then an old one, or missing.
     """
 
     label: Path
     data: Path | None
     paired: bool = False
     url: str = ""
+    fault: FetchError | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -257,8 +260,12 @@ def listed(
     wanted: Filter | None = None,
     fetch: bool = False,
     read: set[Path] | None = None,
+    failed: bool = False,
 ) -> Iterator[Product]:
-    """As `expand`, but a file comes as often as it is listed, so that nothing is remembered."""
+    """As `expand`, but a file comes as often as it is listed, so that nothing is remembered.
+
+    `failed`: URLs of which nothing can be had come too, as products with a `fault`.
+    """
     if isinstance(sources, str | bytes | os.PathLike):
         sources = [sources]
     sieve = _Sieve(wanted or Filter(), set() if read is None else read)
@@ -266,7 +273,10 @@ def listed(
     if not given:
         raise ArgumentError("no sources of products: the list of paths is empty")
     for source in _checked(given):
-        yield from source.products(sieve)
+        for product in source.products(sieve):
+            if product.fault is not None and not failed:
+                raise product.fault
+            yield product
     sieve.check()
 
 
@@ -414,14 +424,21 @@ class _Source:
     def _is_list(self) -> bool:
         return pairs.is_file(self.path) and not pairs.split(self.path)[1]
 
+    def _of_url(self) -> Product:
+        """The product of a URL, or why it cannot be had."""
+        try:
+            label = urls.download(self.text, self.fetch)
+        except FetchError as error:
+            label = urls.label_place(self.text)
+            return Product(label, None, url=urls.beside(self.text, label.name), fault=error)
+        return replace(Product.at(label), url=urls.beside(self.text, label.name))
+
     def _found(self) -> Iterable[Product | _Source]:
         """Products, or further sources that hold them."""
         path = self.path
         if urls.is_url(self.text):
             if not self._got:
-                label = urls.download(self.text, self.fetch)
-                url = urls.beside(self.text, label.name)
-                self._got.append(replace(Product.at(label), url=url))
+                self._got.append(self._of_url())
             return self._got
         if self.data is not None:
             return [Product(path, self.data, paired=True)]

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import UvisError, unwarned, warn_user
+from ..errors import FetchError, UvisError, unwarned, warn_user
 from ..files import opened
 from ..pds3 import identifier, packed, pairs, sources
 from ..pds3.label import Label, keywords, label_bytes, read_label
@@ -57,7 +57,7 @@ class Found:
         self.left: dict[Path, Path] = {}
         self._table = Scratch(
             "CREATE TABLE found"
-            "(number INTEGER PRIMARY KEY, label BLOB UNIQUE, data BLOB, paired, url BLOB,"
+            "(number INTEGER PRIMARY KEY, label BLOB UNIQUE, data BLOB, paired, url BLOB, fault,"
             " claim BLOB);"
             "CREATE INDEX claims ON found (claim)"
         )
@@ -71,11 +71,12 @@ class Found:
     def add(self, product: Product) -> None:
         """Add a product, if its label is not there."""
         self._table.run(
-            "INSERT OR IGNORE INTO found VALUES (NULL, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO found VALUES (NULL, ?, ?, ?, ?, ?, ?)",
             encoded(str(product.label)),
             None if product.data is None else encoded(str(product.data)),
             product.paired,
             encoded(product.url),
+            None if product.fault is None else encoded(str(product.fault)),
             encoded(_claim(product.label)),
         )
 
@@ -92,23 +93,27 @@ class Found:
             yield self._products("WHERE claim = ?", claim)
 
     def _products(self, which: str, *values: bytes) -> Iterator[Product]:
-        chosen = f"SELECT label, data, paired, url FROM found {which} ORDER BY number"
-        for label, data, paired, url in self._table.rows(chosen, *values):
+        chosen = f"SELECT label, data, paired, url, fault FROM found {which} ORDER BY number"
+        for label, data, paired, url, fault in self._table.rows(chosen, *values):
             path = None if data is None else Path(decoded(data))
-            yield Product(Path(decoded(label)), path, bool(paired), decoded(url))
+            error = None if fault is None else FetchError(decoded(fault))
+            yield Product(Path(decoded(label)), path, bool(paired), decoded(url), error)
 
 
 def expand(
-    paths: str | Path | Iterable[Source], wanted: Filter | None = None, fetch: bool = False
+    paths: str | Path | Iterable[Source],
+    wanted: Filter | None = None,
+    fetch: bool = False,
+    failed: bool = False,
 ) -> Found:
     """Find the products in any mixture of sources, the same exposures once.
 
-    Parameters, errors and order are those of `uvisxr.pds3.sources.expand`. Everything is found
-    before the first product comes. Products that are left out are named in one warning. A label
-    that cannot be read is no copy of another.
+    Parameters, errors and order are those of `uvisxr.pds3.sources.expand`; `failed` is that of
+    `uvisxr.pds3.sources.listed`. Everything is found before the first product comes. Products that
+    are left out are named in one warning. A label that cannot be read is no copy of another.
     """
     found = Found()
-    for product in sources.listed(paths, wanted, fetch, found.lists):
+    for product in sources.listed(paths, wanted, fetch, found.lists, failed):
         found.add(product)
     left: dict[Path, Path] = {}
     for members in found.of_one_name():
@@ -177,6 +182,8 @@ def _labels(products: Iterable[Product]) -> list[Label]:
     known: dict[bytes, Label] = {}
     found = []
     for product in products:
+        if product.fault is not None:
+            continue
         path = product.label
         try:
             # Other blanks than those of ASCII are none in labels.
