@@ -20,7 +20,7 @@ from helpers.products import write_product
 import uvisxr
 from uvisxr import fetch
 from uvisxr.cli import main
-from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisWarning
+from uvisxr.errors import ArgumentError, FetchError, NotFoundError, UvisError, UvisWarning
 from uvisxr.pds3 import elsewhere, urls
 
 NAMES = ("FUV2005_230_15_15", "FUV2005_230_15_25")
@@ -182,6 +182,32 @@ def test_data_by_the_name_that_the_label_has(server: Server):
     server.files[f"renamed/{NAMES[0]}.DAT"] = server.files[f"{place}.DAT"]
     ds = uvisxr.open_product(f"{server.url}renamed/mine.LBL")
     assert ds.counts.equals(uvisxr.open_product(f"{server.url}{place}.LBL").counts)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(b"CORE_ITEMS", b"CORE_ITEMS = (-1, -1, -1)\r\n  X"), (b"OBJECT ", b"END\r\nOBJECT ")],
+)
+def test_a_label_that_came_wrong_once(server: Server, right: bytes, wrong: bytes):
+    place = f"{PLACE}/{NAMES[0]}.LBL"
+    good = server.files[place]
+    assert right in good
+    server.files[place] = good.replace(right, wrong, 1)
+    with pytest.raises(UvisError):
+        uvisxr.open_product(server.url + place)
+    server.files[place] = good
+    assert uvisxr.open_product(server.url + place).sizes["pic"] == 1
+
+
+@pytest.mark.parametrize("name", ["..\\x.DAT", "x\x07.DAT", f"{'x' * 400}.DAT"])
+def test_a_label_that_names_no_possible_file(server: Server, name: str):
+    place = f"{PLACE}/{NAMES[0]}"
+    server.files[f"{place}.LBL"] = server.files[f"{place}.LBL"].replace(
+        f"{NAMES[0]}.DAT".encode(), name.encode()
+    )
+    server.files = {key: value for key, value in server.files.items() if key != f"{place}.DAT"}
+    with pytest.raises(UvisError, match=NAMES[0]):
+        uvisxr.open_product(f"{server.url}{place}.LBL")
 
 
 def test_no_data_at_all(server: Server):
