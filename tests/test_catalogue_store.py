@@ -306,7 +306,7 @@ class TestOrder:
         self, spectra: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         """Of which each is as long, and in the order of few rows."""
-        size = spectra.num_rows // 5
+        size = spectra.num_rows // 4
         monkeypatch.setattr(sorting, "_STRETCH", size)
         rows = sorting.in_order(spectra)
         bounds = np.quantile(spectra["time"].to_numpy().astype(float), [0.25, 0.5, 0.75])

@@ -49,9 +49,9 @@ _STRETCHES_FROM = 24
 #: How often each column is halved; rows from which the quantiles are taken, at most.
 _HALVINGS, _SAMPLE = 5, 500_000
 
-#: Rows that a stretch of time has at least: some 40 groups. The fewer, the less does a question
+#: Rows that a stretch of time has at least: 30 groups. The fewer, the less does a question
 #: about a place skip, which reads some groups of each stretch.
-_STRETCH = 1_000_000
+_STRETCH = 750_000
 
 #: Memory of a merger, beside some 200 MB for the rows that are being written.
 _MEMORY = "600MB"
@@ -123,8 +123,7 @@ def quantiles(values: _Columns, rows: int) -> Quantiles:
             known = known[~np.isnan(known)]
             edges.append(np.quantile(known, steps) if known.size else np.zeros(steps.size))
         found.append(tuple(edges))
-    # Stretches are halved as often as all are long enough.
-    count = 1 << max(0, (rows // _STRETCH).bit_length() - 1)
+    count = max(1, rows // _STRETCH)
     ends = np.arange(1, count) / count
     time = np.quantile(values["time"], ends) if ends.size else np.zeros(0)
     return Quantiles(tuple(found), time)
