@@ -294,12 +294,31 @@ class TestOrder:
             "alt": alt,
             "lat": lat,
             "phase": phase,
+            "time": np.zeros(512, int),
             **dict.fromkeys(("lon", "ra", "dec"), unknown),
         }
-        order = np.argsort(sorting.places(values, sorting.quantiles(values)), kind="stable")
+        order = np.argsort(sorting.places(values, sorting.quantiles(values, 512)), kind="stable")
         assert {*alt[order[:256]]} == {0, 1, 2, 3}
         assert {*lat[order[:128]]} == {0, 1, 2, 3}
         assert {*phase[order[:64]]} == {0, 1, 2, 3}
+
+    def test_many_rows_lie_in_stretches_of_time(
+        self, spectra: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Of which each is as long, and in the order of few rows."""
+        size = spectra.num_rows // 4
+        monkeypatch.setattr(sorting, "_STRETCH", size)
+        rows = sorting.in_order(spectra)
+        bounds = np.quantile(spectra["time"].to_numpy().astype(float), [0.25, 0.5, 0.75])
+        stretch = np.searchsorted(bounds, rows["time"].to_numpy().astype(float), side="right")
+        assert (np.diff(stretch) >= 0).all()
+        assert np.bincount(stretch).min() > 0.2 * rows.num_rows
+        slits = rows.filter(pa.array(stretch == 2))["slit"].cast("string").to_pylist()
+        assert len([*itertools.groupby(slits)]) <= 9
+        files = tables.write([spectra], "spectra", tmp_path, "0", "TITAN", "FUV")
+        with sorting.merged(files, tmp_path, 1000) as batches:
+            merged = pa.Table.from_batches(batches)
+        assert merged.select(KEY).to_pylist() == rows.select(KEY).to_pylist()
 
     def test_slits_and_kinds_are_apart(self, spectra: Any):
         rows = sorting.in_order(spectra).to_pandas()

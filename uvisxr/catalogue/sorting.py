@@ -5,6 +5,9 @@ groups that hold no answer. Rows lie therefore by slit and kind (of no known pla
 beside it), and then along a curve that halves them again and again: by altitude, latitude and phase
 where they look beside a body, by latitude, longitude and phase on it, on the sky where no body is.
 Each halving is at a quantile of what there is.
+
+Where there are many rows, all this is within stretches of time, each of which has enough groups for
+questions about places to skip most of them.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,15 +36,22 @@ _ALONG: tuple[tuple[str, ...], ...] = (
 )
 
 #: Columns that the order follows from.
-COLUMNS = ("slit", "on_disk", "alt", "lat", "lon", "phase", "ra", "dec")
+COLUMNS = ("slit", "on_disk", "alt", "lat", "lon", "phase", "ra", "dec", "time")
 
 #: By which rows of one place are told apart.
 _THEN = ("product", "window", "pic", "pixel", "body")
 
 _SLITS = ("LOW_RESOLUTION", "HIGH_RESOLUTION", "OCCULTATION")
 
+#: Bits of the numbers of rows, above which are those of stretches of time.
+_STRETCHES_FROM = 24
+
 #: How often each column is halved; rows from which the quantiles are taken, at most.
 _HALVINGS, _SAMPLE = 5, 500_000
+
+#: Rows that a stretch of time has at least: 30 groups. The fewer, the less does a question
+#: about a place skip, which reads some groups of each stretch.
+_STRETCH = 750_000
 
 #: Memory of a merger, beside some 200 MB for the rows that are being written.
 _MEMORY = "600MB"
@@ -52,8 +62,21 @@ _NO_ROOM = ("temp_directory", "temporary", "No space left", "Out of Memory")
 #: Folders for what does not fit into it.
 SCRATCH = ".sorting-"
 
-#: Where each column is halved, by kind.
-Quantiles = tuple[tuple[np.ndarray, ...], ...]
+
+class Quantiles(NamedTuple):
+    """Where rows are halved.
+
+    Attributes
+    ----------
+    along : tuple of tuple of ndarray
+        Each column, by kind.
+    time : ndarray
+        Where stretches of time end, us.
+    """
+
+    along: tuple[tuple[np.ndarray, ...], ...]
+    time: np.ndarray
+
 
 _Columns = Mapping[str, np.ndarray]
 
@@ -70,6 +93,8 @@ def columns(table: pa.Table) -> dict[str, np.ndarray]:
         elif name == "on_disk":
             known = pc.fill_null(pc.cast(column, "int8"), -1)
             found[name] = known.to_numpy()
+        elif name == "time":
+            found[name] = pc.fill_null(pc.cast(column, "int64"), 0).to_numpy()
         else:
             found[name] = column.to_numpy()
     return found
@@ -85,8 +110,8 @@ def _text(column: Any) -> np.ndarray:
     return found
 
 
-def quantiles(values: _Columns) -> Quantiles:
-    """Where rows are halved, from a sample of them."""
+def quantiles(values: _Columns, rows: int) -> Quantiles:
+    """Where so many rows are halved, from a sample of them."""
     kind = _kinds(values)
     steps = np.arange(1, 2**_HALVINGS) / 2**_HALVINGS
     found = []
@@ -98,7 +123,10 @@ def quantiles(values: _Columns) -> Quantiles:
             known = known[~np.isnan(known)]
             edges.append(np.quantile(known, steps) if known.size else np.zeros(steps.size))
         found.append(tuple(edges))
-    return tuple(found)
+    count = max(1, rows // _STRETCH)
+    ends = np.arange(1, count) / count
+    time = np.quantile(values["time"], ends) if ends.size else np.zeros(0)
+    return Quantiles(tuple(found), time)
 
 
 def places(values: _Columns, at: Quantiles) -> np.ndarray:
@@ -111,7 +139,7 @@ def places(values: _Columns, at: Quantiles) -> np.ndarray:
             continue
         bins = [
             np.searchsorted(edges, values[name][chosen], side="right")
-            for name, edges in zip(names, at[number], strict=True)
+            for name, edges in zip(names, at.along[number], strict=True)
         ]
         along = np.zeros(bins[0].size, np.int64)
         for bit in reversed(range(_HALVINGS)):
@@ -120,7 +148,8 @@ def places(values: _Columns, at: Quantiles) -> np.ndarray:
         curve[chosen] = along
     group = values["slit"].astype(np.int64) * len(_ALONG) + kind
     curve |= group << 3 * _HALVINGS
-    return curve
+    stretch = np.searchsorted(at.time, values["time"], side="right").astype(np.int64)
+    return curve | stretch << _STRETCHES_FROM
 
 
 def _kinds(values: _Columns) -> np.ndarray:
@@ -133,7 +162,8 @@ def in_order(table: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
     values = columns(table)
-    keys = table.select(_THEN).append_column("place", pa.array(places(values, quantiles(values))))
+    place = places(values, quantiles(values, table.num_rows))
+    keys = table.select(_THEN).append_column("place", pa.array(place))
     keys = pa.table(
         [
             keys[name].cast("string") if name in ("product", "body") else keys[name]
@@ -204,10 +234,10 @@ def merged(
             # One of them is a word of SQL.
             names = [f'"{name}"' for name in by or _THEN]
             if not by:
-                kinds: list[Any] = ["VARCHAR", "BOOLEAN", *["FLOAT"] * 6]
+                kinds: list[Any] = ["VARCHAR", "BOOLEAN", *["FLOAT"] * 6, "TIMESTAMP"]
                 connection.create_function(
                     "place",
-                    _function(quantiles(sample(files))),
+                    _function(quantiles(sample(files), sum(file.rows for file in files))),
                     kinds,
                     "BIGINT",
                     type=ARROW,
@@ -255,9 +285,17 @@ def _function(at: Quantiles) -> Any:
 
     # duckdb counts its arguments.
     def place(
-        slit: Any, on_disk: Any, alt: Any, lat: Any, lon: Any, phase: Any, ra: Any, dec: Any
+        slit: Any,
+        on_disk: Any,
+        alt: Any,
+        lat: Any,
+        lon: Any,
+        phase: Any,
+        ra: Any,
+        dec: Any,
+        time: Any,
     ) -> Any:
-        given = [slit, on_disk, alt, lat, lon, phase, ra, dec]
+        given = [slit, on_disk, alt, lat, lon, phase, ra, dec, time]
         return pa.array(places(columns(pa.table(given, names=list(COLUMNS))), at))
 
     return place

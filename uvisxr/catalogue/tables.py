@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Rows of a group, of which all are read or none, and of a file, at most.
-GROUP, _FILE = 100_000, 2_000_000
+GROUP, _FILE = 25_000, 2_000_000
 
 #: Types of columns of which the bounds are kept; texts longer than this are not.
 _BOUNDED = ("name", "time", "int8", "int16", "int32", "int64", "float32", "float64")
