@@ -147,7 +147,7 @@ def results(folder: Path) -> dict[str, xr.Dataset]:
         "response": load(package_data("evil_response_fuv.csv")),
     }
     (label,) = (folder / "SATURN").rglob("*.LBL")
-    row = {"product": ["one"], "label": [str(label)], "pic": [0], "pixel": [3], "alt": [5.0]}
+    row = {"product": [label.stem], "label": [str(label)], "pic": [0], "pixel": [3], "alt": [5.0]}
     opened = uvisxr.open_found(row, [("calibrate", files | {"evil_pixels": "interpolate"})])
     found["found"] = opened.compute()
     del found["found"].attrs["pipeline"]

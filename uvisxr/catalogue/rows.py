@@ -109,7 +109,7 @@ def of(
         **_times(windows[0]),
         "has_data": there,
         "pointing": pointing,
-        "geometry_note": _why(reasons, more if pointing != "all" else []),
+        "geometry_note": _why(reasons, [] if pointing == "all" and _is_known(spectra) else more),
         "bodies": [] if looked is None else [seen.name for seen in looked.bodies],
         "kernels": [] if looked is None else list(looked.kernels),
         "spectra": flags.size,
@@ -185,6 +185,13 @@ def _look(
                 if not isinstance(error, CoverageError):
                     break
     return found, reasons, _messages(caught)
+
+
+def _is_known(spectra: pa.Table) -> bool:
+    """Whether all places on bodies are known: not of a body without shape or rotation."""
+    import pyarrow.compute as pc
+
+    return not spectra.filter(pc.not_equal(spectra["body"], ""))["lon"].null_count
 
 
 def _why(reasons: list[str], warned: list[str]) -> str:
