@@ -36,7 +36,7 @@ duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
-NUMBER = int(os.environ.get("UVISXR_TEST_PRODUCTS", "300"))
+NUMBER = int(os.environ.get("UVISXR_TEST_PRODUCTS", "120"))
 
 #: Seconds that all of it may take.
 _LONG = 60 + 2 * NUMBER
