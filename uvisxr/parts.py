@@ -454,6 +454,22 @@ def _unzipped(
             ) from error
 
 
+def start_of(stream: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Where in an open archive the data of a member begin.
+
+    Raises
+    ------
+    BadZipFile
+        Its header is not where the archive says.
+    """
+    stream.seek(info.header_offset)
+    header = stream.read(_ZIP_HEADER)
+    lengths = [int.from_bytes(header[k : k + 2], "little") for k in (26, 28)]
+    if len(header) < _ZIP_HEADER or not header.startswith(b"PK\3\4"):
+        raise zipfile.BadZipFile("a header is not where it should be")
+    return info.header_offset + _ZIP_HEADER + sum(lengths)
+
+
 def _member(url: str, name: str, remote: Remote) -> Remote:
     """A member of an archive, where it lies in it."""
     with _unzipped(url, name, remote) as (_, info, stream):
@@ -461,12 +477,7 @@ def _member(url: str, name: str, remote: Remote) -> Remote:
             error = NoPartsError(f"{url} is packed: open the product with fetch=True")
             error.told = remote.told
             raise error
-        stream.seek(info.header_offset)
-        header = stream.read(_ZIP_HEADER)
-        lengths = [int.from_bytes(header[k : k + 2], "little") for k in (26, 28)]
-        if len(header) < _ZIP_HEADER or not header.startswith(b"PK\3\4"):
-            raise zipfile.BadZipFile("a header is not where it should be")
-        start = remote.start + info.header_offset + _ZIP_HEADER + sum(lengths)
+        start = remote.start + start_of(stream, info)
     if start + info.file_size > remote.start + remote.size:
         raise FetchError(f"{url}: its archive is cut, or damaged; download it again")
     return replace(remote, size=info.file_size, start=start)

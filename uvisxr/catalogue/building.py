@@ -250,9 +250,7 @@ def _expanded(given: list[Any], wanted: Filter | None, writer: Writer) -> Found:
         for path in (absolute(one) for one in given if isinstance(one, str | os.PathLike)):
             count = sum(
                 row["label"] is not None and Path(paths.meant(row["label"])).is_relative_to(path)
-                for file in writer.snapshot.products
-                for table in tables.rows(file, ["label"])
-                for row in table.to_pylist()
+                for row in tables.records(writer.snapshot.products, ["label"])
             )
             if count and _is_gone(path):
                 what = "1 product" if count == 1 else f"{count} products"
@@ -329,17 +327,15 @@ class _Known:
             "(name BLOB PRIMARY KEY, label BLOB, mark BLOB, seen INTEGER, paths BLOB, sum BLOB) "
             "WITHOUT ROWID"
         )
-        for file in writer.snapshot.products:
-            columns = ["product", "label", "data", "label_sha256", "fingerprint"]
-            for table in tables.rows(file, columns):
-                for row in table.to_pylist():
-                    label, data = (paths.meant(row[key] or "") for key in staging.PATHS)
-                    self._table.run(
-                        "INSERT OR REPLACE INTO known VALUES (?, ?, ?, 0, ?, ?)",
-                        *(encoded(row["product"]), encoded(label)),
-                        *(_mark(row["fingerprint"]), _both(label, data)),
-                        _mark(row["label_sha256"]),
-                    )
+        columns = ["product", "label", "data", "label_sha256", "fingerprint"]
+        for row in tables.records(writer.snapshot.products, columns):
+            label, data = (paths.meant(row[key] or "") for key in staging.PATHS)
+            self._table.run(
+                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, 0, ?, ?)",
+                *(encoded(row["product"]), encoded(label)),
+                *(_mark(row["fingerprint"]), _both(label, data)),
+                _mark(row["label_sha256"]),
+            )
 
     def named(self, product: Product) -> tuple[str, Product]:
         """A name for a product that stays the same in later builds, and the copy that counts.

@@ -140,19 +140,17 @@ def info(catalogue: str | Path, verify: bool = False) -> Info:
     targets: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     columns = ["status", "step", "error", "target", "pointing", "has_data", "spectra"]
-    for file in snapshot.products:
-        if file.path in damaged:
+    sound = [file for file in snapshot.products if file.path not in damaged]
+    for row in tables.records(sound, columns):
+        told.products += 1
+        told.spectra += row["spectra"] or 0
+        if row["status"] != "done":
+            errors[f"{row['step']}: {row['error']}"] += 1
             continue
-        for table in tables.rows(file, columns):
-            for row in table.to_pylist():
-                told.products += 1
-                told.spectra += row["spectra"] or 0
-                if row["status"] != "done":
-                    errors[f"{row['step']}: {row['error']}"] += 1
-                    continue
-                targets[row["target"] or ""] += 1
-                told.unpointed += row["pointing"] == "none"
-                told.label_only += row["has_data"] is False
+        targets[row["target"] or ""] += 1
+        told.unpointed += row["pointing"] == "none"
+        told.label_only += row["has_data"] is False
+    for file in sound:
         if "time_start" in file.low:
             told.start = np.fmin(told.start, file.low["time_start"])
             told.stop = np.fmax(told.stop, file.high["time_stop"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import checks
+from ..dataset.conventions import QUALITY_FLAGS
 from ..errors import ArgumentError, CatalogueError
 from . import engine, schema
 from .libraries import check
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _MEMORY = "1500MB"
 
 #: Flags of spectra that saw nothing: lost, and of rows that the slit does not light.
-BLIND = 1 | 8
+BLIND = QUALITY_FLAGS["lost"] | QUALITY_FLAGS["dark_line"]
 
 
 class Tables(NamedTuple):

@@ -35,13 +35,11 @@ def mend(writer: Writer) -> str | None:
         return None
     spectra = [file for file in before.spectra if file.path in lost]
     names, known = set(), set()
-    for file in before.products:
-        if file.path not in lost:
-            for table in tables.rows(file, ["product", "channel", "bodies"]):
-                for row in table.to_pylist():
-                    known.add(row["product"])
-                    if any(_may_hold(one, row) for one in spectra):
-                        names.add(row["product"])
+    sound = [file for file in before.products if file.path not in lost]
+    for row in tables.records(sound, ["product", "channel", "bodies"]):
+        known.add(row["product"])
+        if any(_may_hold(one, row) for one in spectra):
+            names.add(row["product"])
     if any(file.path in lost for file in before.products):
         for file in before.spectra:
             if file.path not in lost:

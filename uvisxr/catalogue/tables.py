@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 #: Rows of a group, of which all are read or none, and of a file, at most.
 GROUP, _FILE = 25_000, 2_000_000
 
-#: Types of columns of which the bounds are kept; texts longer than this are not.
+#: Types of columns of which the bounds are kept.
 _BOUNDED = ("name", "time", "int8", "int16", "int32", "int64", "float32", "float64")
-_LONGEST = 200
 
 
 def checked(table: pa.Table, name: schema.Table) -> pa.Table:
@@ -158,6 +157,13 @@ def rows(file: File, columns: list[str] | None = None) -> Iterator[pa.Table]:
             with reading(file.path):
                 table = opened.read_row_group(number, columns=columns)
             yield table
+
+
+def records(files: Iterable[File], columns: list[str]) -> Iterator[dict[str, Any]]:
+    """Some columns of the rows of files, one by one; errors as of `kept`."""
+    for file in files:
+        for table in rows(file, columns):
+            yield from table.to_pylist()
 
 
 def _names(table: pa.Table) -> Any:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import click
 
 from ..errors import ArgumentError, NoMatchError, PipelineError
-from .messages import in_the_shell, say
-from .options import COMPACT, FILTERS, WORKERS, FilePath
+from .messages import conclude, in_the_shell
+from .options import COMPACT, FILTERS, WORKERS, FilePath, check_workers
 
 
 def _plain(message: str) -> str:
@@ -79,10 +78,7 @@ def batch(
     from ..batch import run
     from ..reader.sources import Filter
 
-    if scheduler and workers:
-        raise click.UsageError(
-            "--workers starts processes here and cannot be combined with --scheduler"
-        )
+    check_workers(scheduler, workers)
     try:
         wanted = Filter(channel, target, slit, after, before)
         if dry_run:
@@ -109,8 +105,4 @@ def batch(
     except (ArgumentError, PipelineError) as error:
         # Nothing has started: the command line or the pipeline is wrong.
         raise click.UsageError(in_the_shell(_plain(str(error)))) from error
-    for line in summary.lines():
-        say(line)
-    click.echo(f"{summary}; {summary.manifest}")
-    if not summary.ok:
-        sys.exit(1)
+    conclude(summary)

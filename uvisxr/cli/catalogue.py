@@ -12,8 +12,8 @@ import click
 from ..errors import ArgumentError, NoMatchError, bounded
 from .catalogue_export import export
 from .catalogue_plot import plot
-from .messages import Commands, in_the_shell, say
-from .options import FILTERS, WORKERS, FilePath
+from .messages import Commands, conclude, in_the_shell
+from .options import FILTERS, KERNELS, WORKERS, FilePath, check_workers
 
 
 @click.group(cls=Commands)
@@ -34,12 +34,7 @@ for _command in (export, plot):
     type=FilePath(file_okay=False, path_type=Path),
     help="Folder of the catalogue.",
 )
-@click.option(
-    "--kernels",
-    multiple=True,
-    type=FilePath(exists=True, path_type=Path),
-    help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
-)
+@KERNELS
 @WORKERS
 @click.option(
     "--missing",
@@ -80,10 +75,7 @@ def build(
     from ..catalogue import building
     from ..reader.sources import Filter
 
-    if scheduler and workers:
-        raise click.UsageError(
-            "--workers starts processes here and cannot be combined with --scheduler"
-        )
+    check_workers(scheduler, workers)
     try:
         summary = building.build(
             source,
@@ -103,11 +95,7 @@ def build(
         # Nothing has started: the command line is wrong.
         said = re.sub(r"^catalogue\.build: (sources=)?", "", str(error))
         raise click.UsageError(in_the_shell(said)) from error
-    for line in summary.lines():
-        say(line)
-    click.echo(f"{summary}; {summary.manifest}")
-    if not summary.ok:
-        sys.exit(1)
+    conclude(summary)
 
 
 @catalogue.command()

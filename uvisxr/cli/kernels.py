@@ -13,7 +13,7 @@ import click
 
 from ..errors import KernelError, LabelError, ProductError, UvisError, bounded, warn_user
 from .messages import Commands, say
-from .options import OVERWRITE, TARGET, FilePath, patience
+from .options import KERNELS, OVERWRITE, TARGET, FilePath, patience
 
 if TYPE_CHECKING:
     from ..kernels.requirements import Request
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 _WORDS = 200
 
 _PRODUCT = click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
-_KERNELS = click.option(
-    "--kernels",
-    multiple=True,
-    type=FilePath(exists=True, path_type=Path),
-    help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
-)
 
 
 @click.group(cls=Commands)
@@ -60,7 +54,7 @@ def _requests(product: tuple[Path, ...], target: str | None) -> list[Request]:
 
 @kernels.command()
 @_PRODUCT
-@_KERNELS
+@KERNELS
 @TARGET
 def check(product: tuple[Path, ...], kernels: tuple[Path, ...], target: str | None) -> None:
     """List the kernels that PRODUCT... need, and whether they are present or missing.
@@ -158,7 +152,7 @@ def fetch(product: tuple[Path, ...], to: Path | None, target: str | None, dry_ru
 
 @kernels.command()
 @_PRODUCT
-@_KERNELS
+@KERNELS
 @TARGET
 @click.option("-o", "--output", required=True, type=FilePath(dir_okay=False, path_type=Path))
 @OVERWRITE

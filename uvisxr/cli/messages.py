@@ -8,11 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ..errors import UvisError, bounded
+
+if TYPE_CHECKING:
+    from ..batch.run import Summary
 
 #: Where a command keeps the warnings that it has printed.
 _SAID = f"{__name__}.said"
@@ -75,6 +78,15 @@ def say(text: str) -> None:
     """Print a message on one line, with arguments as options."""
     # Options may be longer than arguments.
     click.echo(bounded(f"uvisxr: {in_the_shell(text)}"), err=True)
+
+
+def conclude(summary: Summary) -> None:
+    """Tell what became of many products; the exit code is 1 if any failed."""
+    for line in summary.lines():
+        say(line)
+    click.echo(f"{summary}; {summary.manifest}")
+    if not summary.ok:
+        sys.exit(1)
 
 
 def complain(error: Exception) -> None:

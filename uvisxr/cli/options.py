@@ -124,6 +124,23 @@ WORKERS = _together(
     ),
 )
 
+
+def check_workers(scheduler: str | None, workers: int | None) -> None:
+    """Refuse options of which one leaves no room for the other."""
+    if scheduler and workers:
+        raise click.UsageError(
+            "--workers starts processes here and cannot be combined with --scheduler"
+        )
+
+
+#: Kernels for the geometry.
+KERNELS = click.option(
+    "--kernels",
+    multiple=True,
+    type=FilePath(exists=True, path_type=Path),
+    help="File, folder or meta-kernel; may be repeated [default: UVISXR_KERNELS, or the cache].",
+)
+
 #: Which of many products are taken.
 FILTERS = _together(
     click.option(

@@ -24,16 +24,12 @@ from typing import IO, cast
 
 from ..errors import ExportError, ProductError, warn_user
 from ..files import State, opened, read_beginning, whole_file
-from ..parts import DAMAGE
+from ..parts import DAMAGE, start_of
 from . import again, pairs
 
 _LOG = logging.getLogger(__name__)
 
 _BLOCK = 1 << 20
-
-#: Length of a member's header in a zip archive, without name and extra field, whose lengths are in
-#: its last four bytes (PKWARE's APPNOTE, 4.3.7).
-_ZIP_HEADER = 30
 
 #: How files of bzip2 and of gzip begin.
 _BEGIN = MappingProxyType({".BZ2": b"BZh", ".GZ": b"\x1f\x8b"})
@@ -168,7 +164,8 @@ def plain(path: Path, expected: int, before: State | None = None) -> tuple[Path,
         with _unzipped(path, path) as (_, member):
             if member.compress_type == zipfile.ZIP_STORED:
                 _check_once(path.absolute(), expected, *state)
-                return path, _start(path, member)
+                with opened(path) as stream:
+                    return path, start_of(stream, member)
     # Imported late: programs that open other files through xarray load none of its libraries.
     from ..fetch import cache_dir, cache_note
 
@@ -194,15 +191,6 @@ def plain(path: Path, expected: int, before: State | None = None) -> tuple[Path,
 def _check_once(path: Path, expected: int, size: int, mtime_ns: int) -> None:
     """Unpack a file, and keep nothing; once as long as size and time of modification stay."""
     check(path, expected, path.name)
-
-
-def _start(path: Path, member: zipfile.ZipInfo) -> int:
-    """Where the data of a member begin, whose header is known to be right."""
-    with opened(path) as stream:
-        stream.seek(member.header_offset)
-        header = stream.read(_ZIP_HEADER)
-    name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))
-    return member.header_offset + _ZIP_HEADER + name + extra
 
 
 def _unpack(path: Path, target: Path, expected: int) -> None:
