@@ -128,6 +128,7 @@ STAGES = (
 
 
 # Over the whole of the channel, whose ends are next to blind.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:one count at", "ignore:the dataset has no radiances")
 @pytest.mark.parametrize("stage", rest_slow(STAGES, len(STAGES) // 2))
 def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path):
@@ -168,6 +169,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
 
 
 # Over the whole of the channel, whose ends are next to blind.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:one count at")
 @pytest.mark.parametrize(
     "stage",

@@ -132,6 +132,7 @@ def test_smooth_spreads_a_line_by_the_kernel():
     )
 
 
+@pytest.mark.slow
 def test_smoothed_variance_of_independent_elements():
     rng = np.random.default_rng(5)
     kernel = np.array(along_wl.SMOOTHING)

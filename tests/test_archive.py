@@ -446,6 +446,7 @@ def test_indices_of_one_server_are_not_those_of_another(tree, quick, tmp_path: P
             assert other.locate(name).stem == name
 
 
+@pytest.mark.slow
 def test_an_index_of_an_earlier_run_is_asked_for_again(tree, quick, tmp_path: Path):
     place = "COUVIS_0012/INDEX/INDEX"
     volume = tmp_path / "COUVIS_0012"

@@ -8,7 +8,7 @@ import xarray as xr
 from helpers.handmade import located, observation, sky
 
 from uvisxr.background import mean, rtg_level
-from uvisxr.dataset.conventions import QUALITY_FLAGS
+from uvisxr.dataset.bits import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.timescales import parse_et

@@ -134,6 +134,7 @@ class TestTree:
         monkeypatch.setattr("uvisxr.backplanes.blocks._BLOCK", 1)
         xr.testing.assert_allclose(ds.uvis.backplanes(files), tree, rtol=1e-9, atol=1e-8)
 
+    @pytest.mark.slow
     def test_memory_beside_the_result_does_not_grow(self, made):
         beside, sizes = [], []
         for n in (24, 96):
@@ -376,6 +377,7 @@ class TestPlace:
         assert np.isnan(inview._ends(form, 1, -centre[:, 2])).all()
 
 
+@pytest.mark.slow
 def test_calls_of_spice_are_few(data, monkeypatch):
     """As many for any number of pixels, instants and exposures, and some for each body more."""
     calls = []

@@ -56,6 +56,7 @@ def eclipse(request, data, tmp_path_factory):
     return kernels, body, other, tree, sky
 
 
+@pytest.mark.slow
 def test_shadows_to_a_metre(eclipse):
     kernels, body, other, tree, sky = eclipse
     node = tree[body.lower()].isel(instant=0)

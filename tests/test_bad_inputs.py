@@ -266,6 +266,7 @@ def _is_module(value: object) -> bool:
 CALLS = calls()
 
 
+@pytest.mark.slow
 def test_all_rooms_are_entered():
     rooms = {name.rpartition(".")[0] for name in CALLS}
     assert rooms == {
@@ -278,14 +279,12 @@ def test_all_rooms_are_entered():
     assert len(CALLS) > 70
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")
 # Plots are given what is odd by their names of the accessor, too.
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if name.startswith("uvisxr.plot.") else [])
-        for name in CALLS
-    ],
+    [pytest.param(name, marks=[pytest.mark.slow] if ".plot." in name else []) for name in CALLS],
 )
 def test_a_call(name, scene):
     """It runs with what is meant, and with anything else it runs too or says what is wrong."""
@@ -441,6 +440,7 @@ NEEDED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::uvisxr.UvisWarning")
 @pytest.mark.parametrize("words", list(commands(main)), ids=" ".join)
 def test_a_command(words, scene, monkeypatch):

@@ -232,6 +232,7 @@ def test_a_removed_output_is_made_again(few: Path, client, tmp_path: Path):
     assert (summary.done, summary.current) == (2, 1)
 
 
+@pytest.mark.slow
 def test_another_pipeline_or_version_or_overwrite_does_all(
     few: Path, client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -353,6 +354,7 @@ def test_warnings_are_in_the_manifest(client, tmp_path: Path):
         assert any(said in text for text in record["warnings"])
 
 
+@pytest.mark.slow
 def test_a_geometry_that_fails_leaves_the_rest(few: Path, client, tmp_path: Path):
     """Kernels of another time: the counts become rates all the same, and the batch says so."""
     folder = tmp_path / "kernels"
@@ -452,6 +454,7 @@ def test_distributed_is_missing(few: Path, tmp_path: Path, monkeypatch):
         batch.process(few, PIPELINE, tmp_path)
 
 
+@pytest.mark.slow
 def test_batch_does_not_import_distributed():
     assert "distributed" not in brought("import uvisxr.batch")
 

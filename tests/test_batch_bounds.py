@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
-from helpers import byhand
+from helpers import byhand, slow
 from helpers import tinykernels as tiny
 from helpers.byhand import wait_for
 from helpers.products import product_id, write_product
@@ -561,12 +561,14 @@ def kernels(folder: Path, lacks: str) -> Path:
 
 
 @pytest.mark.slow
-def test_a_thousand_products_with_five_hostile_ones(tmp_path: Path, monkeypatch):
+def test_many_products_with_five_hostile_ones(tmp_path: Path, monkeypatch):
     """Each costs itself alone, and is named.
 
     So do two more, for what files should no longer do: end a worker within SPICE, and never end.
     """
-    root, out, count = tmp_path / "in", tmp_path / "out", 1002
+    # One in each minute of a day at most.
+    count = min(max(slow.products(252), 200), 1440)
+    root, out = tmp_path / "in", tmp_path / "out"
     label = write_product(root, product_id(0), band_bin=32)
     text, frame = label.read_bytes(), np.frombuffer(label.with_suffix(".DAT").read_bytes(), ">u2")
     for number in range(1, count):
@@ -577,7 +579,7 @@ def test_a_thousand_products_with_five_hostile_ones(tmp_path: Path, monkeypatch)
         (root / f"{name}.DAT").write_bytes(
             np.where(frame < 65535, number, frame).astype(">u2").tobytes()
         )
-    names = [product_id(number) for number in (100, 200, 300, 500, 700, 800, 900)]
+    names = [product_id(number) for number in (100, 110, 120, 150, 170, 180, 190)]
     kernel, crash, endless, bomb, fifo, hang, taken = names
     # The exposure is the 30 s up to START_TIME.
     spk = kernels(tmp_path / "kernels", "2005-08-18T01:39:49")

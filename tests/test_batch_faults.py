@@ -378,6 +378,7 @@ def test_every_step_that_fails_is_named(tmp_path: Path):
         assert not (tmp_path / "a.nc").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_in_spice_names_the_kernels(tmp_path: Path):
     from distributed import KilledWorker
 
@@ -599,6 +600,7 @@ def test_data_that_the_label_names_make_an_output_outdated(in_process, tmp_path:
     assert batch.process(renamed, STEPS, tmp_path / "out").done == 1
 
 
+@pytest.mark.slow
 def test_compact_outputs_are_outputs_of_their_own(in_process, tmp_path: Path):
     """Asking for them makes outputs outdated that are not, and the other way round."""
     for number in range(2):
@@ -634,6 +636,7 @@ def test_compact_is_a_truth_value(tmp_path: Path):
         batch.process(tmp_path, STEPS, tmp_path / "out", compact="no")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("driver", "own"),
     [(None, False), (os.getpid(), False), (1, True)],
@@ -693,6 +696,7 @@ def test_records_of_tasks_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.Mon
     assert max(made) < 40
 
 
+@pytest.mark.slow
 def test_spans_keep_nothing_of_a_task():
     with connect(None, 1, 0) as client:
         for number in range(5):

@@ -51,6 +51,7 @@ def by_hand(two: Simulation) -> list[xr.Dataset]:
     return [ds.uvis.background(level=4e-4).uvis.calibrate(files=two.calibration) for ds in located]
 
 
+@pytest.mark.slow
 def test_reflectances(two, tmp_path):
     sun = {"solar": str(two.labels[0].parent.parent / "sun.csv")}
     found = outputs(two, tmp_path, {"integrate": {"wl_range": LIGHT}}, {"reflectance": sun})
@@ -59,6 +60,7 @@ def test_reflectances(two, tmp_path):
     np.testing.assert_allclose(found.reflectance, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_maps(two, tmp_path):
     options = {"wl_range": LIGHT, "spacing": 10.0}
     found = outputs(two, tmp_path, {"map": options})
@@ -69,6 +71,7 @@ def test_maps(two, tmp_path):
         assert node.to_dataset().uvis.power().power == expected.uvis.power().power
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wl_range", [LIGHT, None])
 def test_disks_are_a_phase_curve(two, tmp_path, wl_range):
     sun = str(two.labels[0].parent.parent / "sun.csv")
@@ -89,6 +92,7 @@ def test_disks_are_a_phase_curve(two, tmp_path, wl_range):
     assert "to_json" not in overview.next_steps(found)
 
 
+@pytest.mark.slow
 def test_powers_are_a_series(two, tmp_path):
     options = {"wl_range": LIGHT, "spacing": 10.0}
     found = outputs(two, tmp_path, {"map": options}, {"power": {"region": {"lat": [-60, 60]}}})

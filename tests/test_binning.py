@@ -167,6 +167,7 @@ def test_equal_members_keep_their_digits():
         np.testing.assert_allclose(found[f"radiance{name}"][0], values, rtol=1e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_standard_error_of_normal_values_is_unbiased():
     # E[std] = c4 sigma: dividing by c4 gives the true standard error on average, even of three.
     rng = np.random.default_rng(2)
@@ -775,6 +776,7 @@ def test_more_bins_than_memory_are_refused():
         scene(13).uvis.bin(by=edges)
 
 
+@pytest.mark.slow
 def test_when_the_spectra_in_bins_were_taken(titan):
     ds = titan.open().uvis.geometry(kernels=titan.kernels)
     bins = ds.uvis.bin(pixels=[[(3, 10)], [(5, 10), (4, 11)]])

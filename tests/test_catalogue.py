@@ -28,6 +28,11 @@ WHOLE = {"lon", "lat", "alt"}
 #: What is compared of the answers beside the keys.
 VALUES = ("time", *FIELDS, "ring_radius", "quality", "counts")
 PERIODS = {"lon": 360.0, "ra": 360.0, "ring_longitude": 360.0, "lt": 24.0}
+BOUNDS = {
+    **dict.fromkeys(("sza", "ems", "phase"), (0.0, 180.0)),
+    **dict.fromkeys(("lat", "dec"), (-90.0, 90.0)),
+    "ring_radius": (0.0, np.inf),
+}
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +135,9 @@ def question(rng: np.random.Generator, rows: pd.DataFrame) -> tuple[dict[str, ob
                 inside = (values - low) % PERIODS[name] <= (high - low) % PERIODS[name]
             else:
                 spread = float(np.nanstd(values) * rng.uniform(0.1, 1.5))
-                low, high = float(value) - spread, float(value) + spread
+                # Ends that no value can have are not accepted.
+                least, most = BOUNDS.get(name, (-np.inf, np.inf))
+                low, high = max(float(value) - spread, least), min(float(value) + spread, most)
                 inside = (values >= low) & (values <= high)
             given[name] = (low, high)
             with np.errstate(invalid="ignore"):

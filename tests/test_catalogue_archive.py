@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import archive, archive_files, still
+from helpers import archive, archive_files, slow, still
 from helpers.archive import Made
 from helpers.byhand import wait_for
 from helpers.damages import NULL
@@ -36,7 +36,7 @@ duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
-NUMBER = int(os.environ.get("UVISXR_TEST_PRODUCTS", "120"))
+NUMBER = slow.products(120)
 
 #: Seconds that all of it may take.
 _LONG = 60 + 2 * NUMBER

@@ -364,6 +364,7 @@ def written(tables, tmp_path_factory):
     return collection, [json.loads(line) for line in paths[1].read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_items_and_collection_are_of_the_schemas_of_the_core(written):
     pystac = pytest.importorskip("pystac")
     pytest.importorskip("jsonschema")
@@ -397,6 +398,7 @@ def test_items_are_of_the_schemas_of_their_extensions(written):
     assert any(stac.VIEW in item["stac_extensions"] for item in items)
 
 
+@pytest.mark.slow
 def test_items_tell_when_where_and_how(written, tables):
     collection, items = written
     rows = {row["product"]: row for row in tables.products.to_pylist()}
@@ -460,6 +462,7 @@ def test_a_box_around_the_body_is_whole():
 # Files, and the command --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_own_files_are_replaced_and_others_stay(tables, tmp_path):
     few = Tables(*catalogues.tables(3))
     for ending in exports.ENDINGS:

@@ -224,6 +224,7 @@ TRUTHS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(condition=TRUTHS)
 def test_conditions(condition, rows):
     true = np.broadcast_to(condition.true, N)

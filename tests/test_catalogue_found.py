@@ -179,6 +179,7 @@ def maybe_told(name: str) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_counts_and_no_more(hundred, monkeypatch):
     rows = drawn(hundred, 4, 60, (2, 5))
     assert len(rows) == 1000
@@ -220,6 +221,7 @@ def test_a_pipeline_gives_what_the_long_way_gives(titan, name):
     assert ds.attrs["pipeline"] == pipeline.load(steps).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", rest_slow(["net", "integrated", "coarse"], 1))
 def test_whole_products_give_the_rest_too(titan, name):
     steps = pipelines(titan)[name]
@@ -239,6 +241,7 @@ def test_steps_read_no_more(titan, monkeypatch):
     assert read.exposures == wanted and read.bytes == len(wanted) * FRAME
 
 
+@pytest.mark.slow
 def test_a_measured_background(titan, monkeypatch):
     """Of every product, in all its exposures, above the atmosphere as the table need not say."""
     pixels = [(pic, pixel) for pic in range(4) for pixel in range(50, 58)]
@@ -252,6 +255,7 @@ def test_a_measured_background(titan, monkeypatch):
     assert not {"background_spectra", "background_expected"} & ds.attrs.keys()
 
 
+@pytest.mark.slow
 def test_geometry(titan):
     """In the calling thread, as SPICE has but one pool of kernels."""
     steps = [
@@ -310,6 +314,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
 def test_geometries_of_several_targets(mixed, order, tmp_path):
     """Whatever comes first, fields of some products are there, and no attribute is of one alone."""
@@ -403,6 +408,7 @@ def test_a_mean_spectrum_is_one_line(titan):
     np.testing.assert_allclose(mean, expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_integrals_of_found_spectra(titan):
     """Those of the pipeline, which has the counts, have the right bounds, these nearly so."""
     rows = drawn(list(titan.labels), 4, 60, (2, 3), seed=6)
@@ -414,6 +420,7 @@ def test_integrals_of_found_spectra(titan):
     np.testing.assert_allclose(found.brightness, sooner.brightness, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [None, "net", "geometry"])
 def test_any_order(titan, name):
     rows = drawn(list(titan.labels), 4, 60, (2, 4), seed=7)
@@ -428,6 +435,7 @@ def test_any_order(titan, name):
     xr.testing.assert_equal(found, straight.isel(spectrum=order))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scheduler", ["threads", pytest.param("processes", marks=pytest.mark.slow)]
 )
@@ -775,6 +783,7 @@ def test_a_spectrum_and_a_matrix(tmp_path):
     assert ds.counts.values[0].tolist() == values.tolist()
 
 
+@pytest.mark.slow
 def test_labels_are_read_once(hundred, monkeypatch):
     calls = []
     plain = found_labels.read_label
@@ -784,6 +793,7 @@ def test_labels_are_read_once(hundred, monkeypatch):
     assert len(calls) == 100
 
 
+@pytest.mark.slow
 def test_files_behind_it(titan, tmp_path):
     rows = drawn(list(titan.labels), 4, 60, (1, 2), seed=9)
     ds = uvisxr.open_found(table(rows), pipelines(titan)["net"])

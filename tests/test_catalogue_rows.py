@@ -286,6 +286,7 @@ class TestCounts:
 
 
 class TestWindows:
+    @pytest.mark.slow
     def test_windows_follow_each_other(self, tmp_path):
         made = observation(
             tmp_path,

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from helpers import catalogues
+from helpers.slow import rest_slow
 
 import uvisxr
 from uvisxr.catalogue import engine, schema, search, store
@@ -158,7 +159,7 @@ def _question(rng: np.random.Generator, rows: pd.DataFrame, products: pd.DataFra
     return given, np.asarray(keep, bool)
 
 
-@pytest.mark.parametrize("seed", range(80))
+@pytest.mark.parametrize("seed", rest_slow(range(80), 12))
 def test_random_questions(seed, made):
     folder, rows, products = made
     given, keep = _question(np.random.default_rng(seed), rows, products)
@@ -642,6 +643,7 @@ def test_a_temporary_folder_is_removed(made, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_larger_than_memory(tmp_path, monkeypatch):
     """What is sorted goes to the temporary folder."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -664,6 +666,7 @@ def run(*words: object, code: int = 0) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_command(made, tmp_path):
     folder = made[0]
     found = uvisxr.search(folder, target=["TITAN", "STAR"], lat=(-60, 60), time=("2004", "2012"))
@@ -725,12 +728,27 @@ def test_wrong_commands(words, says, made):
     assert says in run(made[0], *words, code=2)
 
 
+def test_a_count_imports_what_it_needs(made):
+    """And so is there at once: xarray and pandas alone take most of a second."""
+    code = (
+        "import sys; sys.argv[:1] = ['uvisxr', 'search']\n"
+        "sys.modules |= dict.fromkeys(('xarray', 'pandas', 'scipy', 'dask', 'sqlglot'))\n"
+        "from uvisxr.cli import main; main()"
+    )
+    words = [str(made[0]), "--target", "titan", "--alt", "800", "1000", "--count"]
+    said = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
+    ).stdout
+    assert int(said) == len(uvisxr.search(made[0], target="titan", alt=(800, 1000))) > 0
+
+
 def test_no_catalogue(tmp_path):
     with pytest.raises(CatalogueError, match="there is no catalogue"):
         uvisxr.search(tmp_path)
     assert "there is no catalogue" in run(tmp_path, code=1)
 
 
+@pytest.mark.slow
 def test_without_the_libraries(made):
     code = (
         "import sys; sys.modules['duckdb'] = None\n"

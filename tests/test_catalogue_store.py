@@ -340,6 +340,7 @@ def test_a_second_writer_is_told_who_writes(tmp_path: Path):
         writer.commit(*[part if k == 0 else [part] for k, part in enumerate(few())])
 
 
+@pytest.mark.slow
 def test_a_writer_that_was_killed_holds_nothing(tmp_path: Path):
     code = (
         "import os, signal, sys\nfrom uvisxr.catalogue import store\n"

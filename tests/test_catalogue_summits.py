@@ -106,6 +106,7 @@ def check(radii, away: float, height: float, offset, angle: float, size) -> np.n
     return held
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radii", [MOON, POTATO], ids=["round", "triaxial"])
 def test_pixels_as_large_as_the_body(radii):
     """At random, from above the equator, about it and below."""

@@ -133,6 +133,7 @@ def test_exposures_that_a_label_claims_and_its_data_have_not(
     assert f"{samples} exposures" in result.stderr or f"64, {samples}]" in result.stderr
 
 
+@pytest.mark.slow
 def test_fetch_gets_what_check_asks_for(product: Path, cache: Path, server: Server):
     server.faults["kernels/" + NEEDED[6]] = [Cut(2000)]
     result = run("fetch", product)

@@ -30,6 +30,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.slow
 def test_a_picture_for_each_product(product, tmp_path):
     write_product(product.parent, product_id(1), samples=2, band_bin=32)
     result = run(product.parent, "-o", tmp_path / "a" / "b")
@@ -72,6 +73,7 @@ def test_each_window_has_its_own(product, tmp_path):
     assert list(files(tmp_path / "out")) == [f"{NAME}_window0.png", f"{NAME}_window1.png"]
 
 
+@pytest.mark.slow
 def test_one_channel_and_a_range(product, tmp_path):
     write_product(product.parent, product_id(0, "EUV"), band_bin=32)
     out = tmp_path / "out"
@@ -82,6 +84,7 @@ def test_one_channel_and_a_range(product, tmp_path):
     assert files(out) != whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", rest_slow(["png", "pdf", "svg"], 1))
 def test_no_other_file_is_replaced(product, tmp_path, kind):
     out = tmp_path / "out"
@@ -99,6 +102,7 @@ def test_no_other_file_is_replaced(product, tmp_path, kind):
     assert run(product, "-o", out, "--format", kind, "--no-overwrite").exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_label_and_a_data_file_of_another_name(product, tmp_path):
     data = product.with_suffix(".DAT").rename(tmp_path / "other.dat")
     out = tmp_path / "out"
@@ -108,6 +112,7 @@ def test_a_label_and_a_data_file_of_another_name(product, tmp_path):
     assert list(files(out)) == [f"{NAME}.png"]
 
 
+@pytest.mark.slow
 def test_inputs_stay(product):
     before = files(product.parent)
     assert run(product, "-o", product.parent).exit_code == 0

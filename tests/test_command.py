@@ -66,6 +66,7 @@ def test_one_line_and_130(tmp_path: Path, how: str, where: str):
     assert ended.stderr == "uvisxr: interrupted\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where", rest_slow(["distributed", "distributed.client", "dask.config", "tornado"], 1)
 )
@@ -85,6 +86,7 @@ def test_an_interrupt_that_the_shell_has_ignored(tmp_path: Path):
     assert "no product in" in ended.stderr
 
 
+@pytest.mark.slow
 def test_other_programs_keep_their_own(tmp_path: Path):
     code = (
         "import signal; before = signal.getsignal(2); import uvisxr.cli; "

@@ -17,6 +17,7 @@ from uvisxr import simulate
 from uvisxr.calibration.formats import package_data
 from uvisxr.calibration.response import load
 from uvisxr.dataset import conventions
+from uvisxr.dataset.bits import QUALITY_FLAGS
 from uvisxr.dataset.fields import EPHEMERIS, FIELDS, ROWS, SIGHTLINE, sightline
 from uvisxr.errors import ArgumentError, MissingStepError
 from uvisxr.instrument.detector import Window
@@ -82,7 +83,7 @@ def test_directions_in_the_sky_are_called_apparent(name):
 
 
 def test_quality_bits_are_distinct():
-    masks = list(conventions.QUALITY_FLAGS.values())
+    masks = list(QUALITY_FLAGS.values())
     assert sum(masks) == np.bitwise_or.reduce(masks) < 256
 
 
@@ -365,7 +366,7 @@ def test_the_text_of_the_package_defines_every_variable_and_its_unit(name):
 def test_the_text_of_the_package_defines_the_flags_by_their_bits():
     said = defined("Quality").items() - {("quality", "1"), ("flagged", "1")}
     bits = {name: int(unit) for name, unit in said}
-    assert bits == conventions.QUALITY_FLAGS
+    assert bits == QUALITY_FLAGS
 
 
 def test_the_text_of_the_package_defines_the_attributes(results, folder):
@@ -383,7 +384,7 @@ def test_the_text_of_the_package_defines_nothing_else():
     maps = {"spectra": "1", "covered": "1", "mu": "1", "cell_area": "km2", "crs": "1"}
     maps |= {"photons": "s-1", "power": "W", "area": "km2"}
     assert defined("Maps") == maps
-    others = {*images, *maps, *defined("Attributes"), *conventions.QUALITY_FLAGS}
+    others = {*images, *maps, *defined("Attributes"), *QUALITY_FLAGS}
     patterns = {"tangent_*", "row_*", "*_corners", "*_bin", "*_bin_bounds", "brightness*"}
     patterns.add("reflectance*")
     assert defined().keys() - others - patterns <= conventions.VARIABLES.keys()

@@ -183,6 +183,7 @@ def test_what_variables_have_in_common_is_computed_once(tmp_path):
     assert len(calls) == 3
 
 
+@pytest.mark.slow
 def test_threads_that_write_at_once(tmp_path):
     ds, failed = dataset((20, 30, 50)), []
 

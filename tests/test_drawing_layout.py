@@ -97,6 +97,7 @@ def _around(ax) -> Bbox:
     return found.transformed(ax.figure.transFigure.inverted())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bar", [False, True])
 def test_axes_in_plain_figures_make_room_for_what_is_around_them(bar):
     axes = plt.subplots(2, 2, figsize=(6, 5))[1]

@@ -105,6 +105,7 @@ def another(unbinned: Simulation, tmp_path: Path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "window",
     rest_slow(
@@ -150,6 +151,7 @@ def test_widest_bins(unbinned, another, which, request):
     assert np.isfinite(found.radiance[..., 1:]).all()
 
 
+@pytest.mark.slow
 def test_exact_responses_give_the_truth(unbinned, another):
     made = another(Window(2, 0, 61, 1023, band_bin=8))
     ds = opened(made).uvis.calibrate(
@@ -158,6 +160,7 @@ def test_exact_responses_give_the_truth(unbinned, another):
     np.testing.assert_allclose(light(ds) / light(made.truth), 1, atol=0.005)
 
 
+@pytest.mark.slow
 def test_the_package_s_own_table_is_within_its_error(unbinned, another):
     """The simulated detector is not the real one: the calibration's error allows for that."""
     made = another(Window(2, 0, 61, 1023, band_bin=8))
@@ -189,6 +192,7 @@ def test_exposures_years_apart(unbinned, another, table, tmp_path_factory):
         np.testing.assert_allclose(found, 1, atol=0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line_bin", "band_bin", "tolerance"),
     rest_slow([(2, 2, 0.1), (1, 1, 0.004), (1, 2, 0.025), (2, 1, 0.025)], 2),
@@ -258,6 +262,7 @@ def test_pixels_are_within_their_scatter(unbinned, by_pixel):
     assert np.median(error[known]) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line_bin", "band_bin"), rest_slow([(2, 2), (2, 1), (1, 2)], 1))
 def test_pixels_that_share_an_element_are_within_their_scatter(tmp_path, line_bin, band_bin):
     made = observe(tmp_path, Window(2, 0, 61, 1023, line_bin, band_bin), seed=3)
@@ -273,6 +278,7 @@ def test_pixels_that_share_an_element_are_within_their_scatter(tmp_path, line_bi
     assert 0.85 < pulls.std() < 1.25
 
 
+@pytest.mark.slow
 def test_a_window_measures_its_columns(unbinned, table, tmp_path):
     window = Window(10, 320, 50, 640)
     part = measured(observe(tmp_path, window, calibration=unbinned.calibration, seed=1))

@@ -124,6 +124,7 @@ def test_which_calibration_draws_choices_that_are_told_apart_in_grey(which_calib
         assert len({look.get(name, "-") for look in looks}) == len(looks)
 
 
+@pytest.mark.slow
 def test_which_calibration_sums_as_the_instrument_does(which_calibration, tmp_path):
     fine, coarse = (
         uvisxr.simulate.observation(

@@ -169,6 +169,7 @@ def test_permissions_are_those_of_a_new_file(observation, tmp_path, mask):
     assert {permissions(path) for path in written} == {0o666 & ~mask}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", rest_slow([True, False], 1))
 def test_threads_that_write_at_once(observation, tmp_path, same):
     failed = []

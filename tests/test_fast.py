@@ -91,6 +91,7 @@ def test_what_filling_and_smoothing_do_is_worked_out_once(folder):
     assert len({id(other) for other in (first, *others)}) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evil_pixels", rest_slow(["response", "mask"], 1))
 @pytest.mark.parametrize("smooth", [True, False])
 @pytest.mark.parametrize("nan_interp", rest_slow(["shape", "linear", "pchip", None], 1))

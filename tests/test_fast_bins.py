@@ -129,6 +129,7 @@ def observed_sky(n_pic: int = 70) -> xr.Dataset:
 GROUPS = [[(i, j) for i in range(70) for j in range(k, k + 2)] for k in (2, 4, 6)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [None, {"pic": 30}])
 @pytest.mark.parametrize("errors", ["statistical", "total"])
 @pytest.mark.parametrize("interval", ["garwood", "score"])

@@ -559,6 +559,7 @@ def test_more_than_such_a_file_can_have_is_not_taken(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_processes_that_want_one_file_fetch_it_once(tmp_path: Path):
     script = "import sys; from uvisxr import fetch; fetch.download(*sys.argv[1:])"
     path = tmp_path / "file.bin"
@@ -577,6 +578,7 @@ def test_processes_that_want_one_file_fetch_it_once(tmp_path: Path):
     assert _alone(path)
 
 
+@pytest.mark.slow
 def test_what_killed_downloads_left_is_removed_by_the_next(tmp_path: Path):
     """Be it of the same file or another; what others still write stays."""
     script = (

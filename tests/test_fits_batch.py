@@ -62,6 +62,7 @@ def test_a_product_gets_a_file_and_its_label(label, tmp_path):
     assert names(run(label, {"label": None})) == [f"{label.stem}.fits"]
 
 
+@pytest.mark.slow
 def test_backplanes_are_those_that_the_entry_asks_for(label, tmp_path, monkeypatch):
     asked: list[dict[str, Any]] = []
 

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from astropy.io import fits
 from helpers.backplanes_tree import backplanes
+from helpers.slow import rest_slow
 
 import uvisxr
 from uvisxr.errors import ArgumentError, ExportError
@@ -61,6 +62,7 @@ SELECTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SELECTIONS)
 def test_geometry_alone(ds, name, tmp_path):
     one = ds.isel(SELECTIONS[name])
@@ -90,6 +92,7 @@ def test_a_tree_of_the_whole(ds, tree, name, tmp_path):
     np.testing.assert_array_equal(back["time"], tree["time"].isel(by, missing_dims="ignore"))
 
 
+@pytest.mark.slow
 def test_values_of_flags_are_of_their_type(ds, made, tmp_path):
     tree = ds.uvis.backplanes(made.kernels, times=9)
     back = comes_back(ds, tree, tmp_path / "x.fits")
@@ -101,6 +104,7 @@ def test_values_of_flags_are_of_their_type(ds, made, tmp_path):
                 assert repr(one[name].attrs) == repr(tree[name].attrs), name
 
 
+@pytest.mark.slow
 def test_attributes_of_coordinates_come_back(made, ds, tmp_path):
     tree = made.open().uvis.backplanes(made.kernels, ["TITAN"], "rule")
     for extras in (False, True):
@@ -195,21 +199,27 @@ def with_one(ds: xr.Dataset, what: object, path, name: str = "DS:foo", count: in
 
 @pytest.mark.parametrize(
     "what",
-    [
-        *({"dtype": d} for d in ("U500000000", "S1900000000", "V900000000", "O", "i4,i4", "c16")),
-        *({"dtype": d} for d in ("M8[Y]", "f8", "i8", ">u1", "?", None, ["u1"])),
-        {"texts": ["x" * 30000], "shape": [500000]},
-        {"texts": [""], "shape": [2**33]},
-        {"texts": ["x" * 30000, *[""] * 60000], "shape": [60001]},
-        {"texts": ["x"], "shape": [2**33, 2**33], "dims": ["a", "b"]},
-        {"texts": [3], "shape": [1]},
-        {"texts": [["x"]], "shape": [1]},
-        *({"dtype": "u1", "shape": s} for s in ([-1], [4.0], "4", [True] * 2, [3], [4] * 9)),
-        {"dtype": "u1", "dims": ["a", "a"], "shape": [2, 2]},
-        {"dtype": "u1", "dims": [["a"]]},
-        *({"dtype": "u1", "attrs": {"flag_values": v}} for v in ([0, 300], ["a"], 10**30)),
-        *("[" * 5000, '{"dims": ["a"], "shape": [' + "9" * 5000 + "]}", "3", ""),
-    ],
+    rest_slow(
+        [
+            *(
+                {"dtype": d}
+                for d in ("U500000000", "S1900000000", "V900000000", "O", "i4,i4", "c16")
+            ),
+            *({"dtype": d} for d in ("M8[Y]", "f8", "i8", ">u1", "?", None, ["u1"])),
+            {"texts": ["x" * 30000], "shape": [500000]},
+            {"texts": [""], "shape": [2**33]},
+            {"texts": ["x" * 30000, *[""] * 60000], "shape": [60001]},
+            {"texts": ["x"], "shape": [2**33, 2**33], "dims": ["a", "b"]},
+            {"texts": [3], "shape": [1]},
+            {"texts": [["x"]], "shape": [1]},
+            *({"dtype": "u1", "shape": s} for s in ([-1], [4.0], "4", [True] * 2, [3], [4] * 9)),
+            {"dtype": "u1", "dims": ["a", "a"], "shape": [2, 2]},
+            {"dtype": "u1", "dims": [["a"]]},
+            *({"dtype": "u1", "attrs": {"flag_values": v}} for v in ([0, 300], ["a"], 10**30)),
+            *("[" * 5000, '{"dims": ["a"], "shape": [' + "9" * 5000 + "]}", "3", ""),
+        ],
+        6,
+    ),
     ids=lambda what: str(what)[:50],
 )
 def test_what_takes_more_than_it_has(ds, what, tmp_path):
@@ -239,6 +249,7 @@ def test_names_of_nothing(ds, name, tmp_path):
         uvisxr.open_fits(tmp_path / "x.fits")
 
 
+@pytest.mark.slow
 def test_all_types_come_back(ds, tmp_path):
     one, values = ds.isel(pic=[0]), np.array([0, 1, 3])
     kinds = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "f4", "f8", "?", "M8[ns]", "m8[ns]", "U")

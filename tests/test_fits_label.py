@@ -54,6 +54,7 @@ def texts(label: etree._ElementTree, where: str) -> list[str]:
     return [element.text for element in label.iterfind(where, PDS)]
 
 
+@pytest.mark.slow
 def test_pds4_tools_reads_every_array_as_it_is(path):
     found = pds4_tools.read(str(path.with_suffix(".xml")), quiet=True, lazy_load=False)
     with fits.open(path, do_not_scale_image_data=True) as hdus:

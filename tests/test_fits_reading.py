@@ -65,6 +65,7 @@ def alike(found: xr.Variable, was: xr.Variable, name: str) -> None:
         assert (found.values == was.values).all(), name
 
 
+@pytest.mark.slow
 def test_a_dataset_comes_back(ds, tree, tmp_path):
     back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", tree)).dataset
     for name in back.variables.keys() - {"quality", "calibration_factor", "sclk"}:
@@ -121,6 +122,7 @@ def test_labels_are_those_of_the_backplanes(ds, tree, tmp_path, direction):
         np.testing.assert_allclose(back[name], tree[name], rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_body_far_off_keeps_what_is_of_its_centre(ds, tree, tmp_path):
     far = tree.copy(deep=True)
     far["saturn/ray_height"].values[:] = 0.02 * far["saturn/distance"].values
@@ -130,6 +132,7 @@ def test_a_body_far_off_keeps_what_is_of_its_centre(ds, tree, tmp_path):
     np.testing.assert_array_equal(whole["saturn/lon"], far["saturn/lon"])
 
 
+@pytest.mark.slow
 def test_with_extras_all_comes_back(ds, tree, tmp_path):
     path = ds.uvis.to_fits(tmp_path / "x.fits", tree, extras=True)
     with fits.open(path) as found:
@@ -154,6 +157,7 @@ def test_with_extras_all_comes_back(ds, tree, tmp_path):
             alike(own.variables[name], was, str(name))
 
 
+@pytest.mark.slow
 def test_fields_that_are_unknown_everywhere_come_back(ds, tree, tmp_path):
     bare = tree.copy(deep=True)
     for name in ("ram_lon", "sc_lat", "sc_position"):
@@ -186,6 +190,7 @@ def test_fields_that_are_unknown_everywhere_come_back(ds, tree, tmp_path):
     assert not {"ram_lon", "behind_rings"} & set(back["titan"].data_vars)
 
 
+@pytest.mark.slow
 def test_the_angle_of_the_slit_comes_back(ds, tree, tmp_path):
     back = uvisxr.open_fits(ds.uvis.to_fits(tmp_path / "x.fits", tree))
     angle = back.backplanes["sky/slit_angle"]
@@ -207,6 +212,7 @@ def eastward(tree: xr.DataTree) -> xr.DataTree:
     return tree
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extras", [False, True])
 def test_east_longitudes_come_back_as_they_were(ds, tree, tmp_path, extras):
     east = eastward(tree)

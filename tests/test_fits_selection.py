@@ -122,6 +122,7 @@ def _of_window(folder, *window: int, channel: str = "FUV") -> tuple[xr.Dataset, 
     return made.open().load(), made
 
 
+@pytest.mark.slow
 def test_a_tree_of_other_rows_is_refused(ds, scan, tree, tmp_path):
     """Their pixels have the same numbers, from 0 on."""
     with pytest.raises(ArgumentError, match="rows in a pixel than the dataset, 1 in place of 2"):
@@ -148,6 +149,7 @@ def test_a_tree_of_another_part_of_the_instrument_is_refused(ds, tree, name, oth
         part(tree, ds.assign_attrs({name: other}))
 
 
+@pytest.mark.slow
 def test_a_tree_that_looks_elsewhere_is_refused(ds, scan):
     """By a row, at instants between which mid-exposure lies; by a fifth of one at it."""
     seen = ds.uvis.geometry(scan.kernels)

@@ -126,6 +126,7 @@ def cells(field: xr.DataArray, *dims: str) -> np.ndarray:
     return field.transpose(*dims).values
 
 
+@pytest.mark.slow
 def test_hdus_are_those_of_the_layout_and_verify(path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -444,6 +445,7 @@ def test_a_selection_is_a_smaller_window(ds, tree, tmp_path):
     np.testing.assert_array_equal(back.backplanes["titan/lon"], expected.astype("f4"))
 
 
+@pytest.mark.slow
 def test_bins_that_do_not_fill_the_window(tmp_path):
     """Rows 2..61 in bins of 7: the last has four."""
     made = uvisxr.simulate.observation(
@@ -463,6 +465,7 @@ def test_bins_that_do_not_fill_the_window(tmp_path):
     np.testing.assert_array_equal(uvisxr.open_fits(path).dataset.line, ds.line)
 
 
+@pytest.mark.slow
 def test_windows_get_a_file_each(tmp_path):
     made = uvisxr.simulate.observation(
         tmp_path / "windows",
@@ -625,6 +628,7 @@ def test_no_file_takes_the_place_of_another(made, ds, tree, tmp_path):
             ds.uvis.to_fits(tmp_path / name, tree)
 
 
+@pytest.mark.slow
 def test_no_label_is_taken_from_another_file(ds, tree, tmp_path):
     for name, same in (("a & b.fits", "a & b.fit"), ("x.fits", "x.txt")):
         file, label = tmp_path / name, (tmp_path / name).with_suffix(".xml")

@@ -59,11 +59,13 @@ print(*said, os.waitstatus_to_exitcode(status), free(second))
 """
 
 
+@pytest.mark.slow
 def test_a_fork_waits_and_all_locks_are_free_after_it():
     code = "forks.wait_for(first, second)\nchild, _ = forked(second, 0.3)\nsaid = [left]\n"
     assert _run(code + _BOTH) == "[True] 0 True"
 
 
+@pytest.mark.slow
 def test_a_fork_waits_no_longer_than_its_patience():
     code = """
 forks.wait_for(first, second, patience=0.2)
@@ -86,6 +88,7 @@ said = []
     assert _run(code + _BOTH) == "0 True"
 
 
+@pytest.mark.slow
 def test_a_fork_after_a_computation_of_dask():
     code = """
 import dask.array as da

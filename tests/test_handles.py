@@ -40,6 +40,7 @@ def _run(code: str, *args: str) -> str:
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 
 
+@pytest.mark.slow
 def test_both_processes_write_after_a_fork_during_a_write(tmp_path):
     code = """
 import signal

@@ -56,6 +56,7 @@ def test_products_that_fit_are_one_dataset_in_time_order(tmp_path: Path):
         part.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", rest_slow([False, True], 1))
 def test_compact_outputs_are_joined_as_others_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: bool
@@ -153,6 +154,7 @@ def filled(tmp_path_factory) -> tuple[xr.Dataset, list[xr.Dataset]]:
     return uvisxr.open_processed(folder / "out"), apart
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:one count at")
 @pytest.mark.parametrize(
     "wl_range", [FILLED, *(pytest.param(r, marks=pytest.mark.slow) for r in ((1206, 1226), None))]
@@ -181,6 +183,7 @@ def test_the_bounds_of_joined_outputs_whose_radiances_were_changed(filled):
     np.testing.assert_allclose(found.brightness_upper, upper, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_joined_outputs_are_binned_as_each_of_them(filled):
     """One bin of both: means that weigh by exposure time and sensitivity."""
     joined, apart = filled
@@ -316,6 +319,7 @@ def test_channels_are_nodes(tmp_path: Path):
     assert tree["EUV"].ds.wl.max() < 1200 < tree["FUV"].ds.wl.max()
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_has_its_own_node(tmp_path: Path):
     for number in (0, 1):
         process(tmp_path, product_id(number))

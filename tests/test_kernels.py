@@ -183,6 +183,7 @@ def test_sessions_nest_in_a_thread(folder: Path):
         assert len(_loaded()) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_fork_while_another_thread_is_in_a_session():
     """In a process of its own, as Python warns of forks among threads."""

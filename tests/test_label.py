@@ -431,6 +431,7 @@ def test_time_series(tmp_path, data):
         read_label(path)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=60, derandomize=True, deadline=None)
 def test_damaged_labels_never_give_another_error(tmp_path_factory, drawn):

@@ -31,6 +31,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("way", "word"),
     rest_slow([("loop", True), ("crash", False), ("error", False), ("", False)], 1),

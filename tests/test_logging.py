@@ -65,6 +65,7 @@ def test_a_batch(said, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_unasked(tmp_path):
     """Not even by Python's handler of last resort, which prints warnings."""
     code = "import logging, uvisxr; logging.getLogger('uvisxr.batch').warning('lost')"

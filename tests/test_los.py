@@ -196,6 +196,7 @@ class TestSubsets:
         monkeypatch.setattr("uvisxr.geometry.los._BLOCK", 1)
         close(ds.uvis.geometry(files), done)
 
+    @pytest.mark.slow
     def test_memory_beside_the_result_does_not_grow(self, files, monkeypatch):
         monkeypatch.setattr("uvisxr.geometry.los._BLOCK", 2048)
         beside, sizes = [], []
@@ -586,6 +587,7 @@ class TestOptics:
     def sun(self):
         return synthetic.dataset("EUV", ets=ETS, target="SUN").assign_attrs(optics="solar_port")
 
+    @pytest.mark.slow
     def test_the_port_of_a_set_up_whose_attribute_is_lost(self, sun, files):
         number = setups.number(sun.attrs)
         expected = sun.uvis.geometry(files)

@@ -292,6 +292,7 @@ def test_two_batches_where_the_system_knows_no_locks(
     assert not beside.exists()
 
 
+@pytest.mark.slow
 def test_a_killed_batch_gives_the_folder_back(tmp_path: Path):
     code = (
         "import os, sys; from uvisxr.batch.manifest import Manifest; "

@@ -161,6 +161,7 @@ def test_an_emission_comes_back_at_its_altitude_and_not_at_another(aurora, dawn)
     assert apart.max() > 2 * half and apart.mean() > half
 
 
+@pytest.mark.slow
 def test_the_simulation_without_an_altitude_is_on_the_ellipsoid(tmp_path):
     options = {"target": "SATURN", "exposures": 1, "window": Window(2, 0, 61, 1023, band_bin=256)}
     a, b, c = (
@@ -356,6 +357,7 @@ def test_a_tree_gives_the_map_of_each_window(aurora):
     )
 
 
+@pytest.mark.slow
 def test_the_middle_of_several_instants(tmp_path):
     made = uvisxr.simulate.observation(
         tmp_path,
@@ -432,6 +434,7 @@ def counted(tmp_path_factory):
     return made.open().uvis.geometry(kernels=made.kernels), made.calibration
 
 
+@pytest.mark.slow
 def test_light_with_the_background_in_it_is_told_of(counted):
     """The level of 2008.2 by the fit to the guide's figure: 4.64e-4 exp(-0.0247 * 4.19)."""
     ds, files = counted
@@ -540,6 +543,7 @@ def test_an_exposure_of_which_the_sun_is_not_known(aurora, lost, by):
 # Sums of exposures -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_sums_of_exposures_that_the_slit_moved_between_are_told_of(tmp_path):
     """Of pairs half of the way counts as unseen: their power was half of it without a word."""
     window, whole = Window(2, 0, 61, 1023, band_bin=256), {"stars": 0, "lost": 0, "partial": 0}
@@ -572,6 +576,7 @@ def test_steps_are_in_units_of_the_sides_of_pixels():
 # Other bodies ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_another_body_than_that_of_the_geometry(tmp_path):
     window, whole = Window(2, 0, 61, 1023, band_bin=256), {"stars": 0, "lost": 0, "partial": 0}
     made = uvisxr.simulate.observation(tmp_path, exposures=4, window=window, **whole)

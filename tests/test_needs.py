@@ -573,6 +573,7 @@ def test_attributes_of_odd_types(before, value):
             changed.uvis.plot.spectrum([(1, 1)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["0", np.arange(3), [[1], [2, 3]], None, {"a": 1}], ids=str)
 def test_attributes_of_odd_types_where_they_are_read(before, tmp_path, value):
     """Each step either takes no notice, or says which it is; files keep all or refuse it."""

@@ -153,6 +153,7 @@ def test_no_thread_closes_what_another_looks_at(path: Path, monkeypatch: pytest.
         closed.result(10)
 
 
+@pytest.mark.slow
 def test_threads_that_open_and_close_one_file(path: Path):
     def read(_: int) -> int:
         with uvisxr.open_reduced(path) as ds:
@@ -186,6 +187,7 @@ def test_a_thread_opens_a_file_while_another_writes(path: Path):
         assert opened.result(20)["counts"].shape == source["counts"].shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", rest_slow([True, False], 1))
 def test_a_lazy_dataset_in_another_process(path: Path, closed: bool):
     """Whose locks are others; in the same one too."""
@@ -253,6 +255,7 @@ def test_nothing_is_kept_of_a_file_that_cannot_be_opened(path: Path):
     assert times_open(path) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", rest_slow(["uvisxr.open_reduced", "is_netcdf_of_ours"], 1))
 def test_a_file_can_be_opened_while_it_is_open(path: Path, look: str):
     """As often as anyone likes: the netCDF4 library ends processes, but not for that."""
@@ -468,6 +471,7 @@ def test_an_attribute_that_refers_to_more_than_there_is():
             texts.check_attribute(head + name + kind + space + wrong, held, 2**20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", rest_slow([61, 7], 1))
 def test_damage_met_when_values_are_read_names_the_file(path: Path, step: int):
     raw = path.read_bytes()

@@ -203,6 +203,7 @@ def test_paths_are_absolute(folders, monkeypatch):
         }
 
 
+@pytest.mark.slow
 def test_a_reduction_by_options_alone(made: Simulation):
     """It is what the arguments give, and history names the files."""
     opened = made.open()

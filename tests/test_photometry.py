@@ -372,6 +372,7 @@ def titan(made) -> xr.Dataset:
     return ds.uvis.calibrate(files=made.calibration).load()
 
 
+@pytest.mark.slow
 def test_a_star_in_the_sky_is_told_of(titan, made):
     ds = titan.uvis.unflag(made.truth.star > 0, "star")
     with pytest.warns(UvisWarning, match="Where they hold a star"):

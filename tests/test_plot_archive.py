@@ -175,6 +175,7 @@ def test_one_channel_has_no_key(tables):
     assert not [one for one in ax.collections if one.get_gid() == "FUV"]
 
 
+@pytest.mark.slow
 def test_more_targets_than_rows_are_summed_in_the_last(tables):
     names = [f"T{k % 60:02d}" for k in range(150)]
     products = with_column(tables.products, "target", names)
@@ -312,6 +313,7 @@ def folder(tables, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_folder_gives_what_its_tables_give(folder, tables):
     for draw in (
         lambda of: pictures.looks(of, "ENCELADUS", channel="EUV", spacing=10.0),
@@ -336,6 +338,7 @@ def run(*words: object):
     return CliRunner().invoke(main, ["catalogue", "plot", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_the_command_writes_pictures_and_replaces_its_own(folder, tmp_path):
     for out, words in {
         "a.png": (),

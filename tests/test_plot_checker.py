@@ -90,6 +90,7 @@ def _listed(checker) -> str:
     return text.get_text()
 
 
+@pytest.mark.slow
 def test_a_click_sets_the_flag_and_another_clears_it(checker, ds):
     _click(checker, 3, 17)
     _click(checker, 5.3, 40.2)
@@ -115,6 +116,7 @@ def test_the_result_is_a_new_dataset(checker, ds):
     xr.testing.assert_identical(checker.dataset, ds)
 
 
+@pytest.mark.slow
 def test_flags_set_before_can_be_cleared(ds):
     flagged = flag(ds, [(1, 1), (6, 6)], "star")
     checker = check_stars(flagged)
@@ -127,6 +129,7 @@ def test_flags_set_before_can_be_cleared(ds):
     np.testing.assert_array_equal(good(checker.dataset, "dark_line").values, dark)
 
 
+@pytest.mark.slow
 def test_flags_go_to_a_file_and_back(checker, ds, tmp_path):
     for place in ((0, 5), (11, 58), (4, 20)):
         _click(checker, *place)
@@ -135,6 +138,7 @@ def test_flags_go_to_a_file_and_back(checker, ds, tmp_path):
     assert again.selected == checker.selected == [(0, 5), (4, 20), (11, 58)]
 
 
+@pytest.mark.slow
 def test_numbers_of_a_subset_are_those_of_the_dataset(ds):
     checker = check_stars(ds.isel(pic=slice(6, 12), pixel=slice(30, 60)))
     checker.figure.canvas.draw()
@@ -167,6 +171,7 @@ def test_a_click_of_the_toolbars_zoom_is_not_ours(checker):
     assert checker.selected == []
 
 
+@pytest.mark.slow
 def test_hover_tells_what_a_spectrum_is(checker, ds):
     _mouse(checker, "motion_notify_event", *_screen(checker, 5, 33))
     text = _hover(checker)
@@ -215,6 +220,7 @@ def test_hover_before_the_first_drawing_asks_for_it(ds):
     assert _hover(checker).startswith("pic 5, pixel 33")
 
 
+@pytest.mark.slow
 def test_colour_slider(checker):
     slider = checker.colour_slider
     low, high = slider.val
@@ -225,6 +231,7 @@ def test_colour_slider(checker):
     assert mesh.get_clim()[1] == pytest.approx(middle, rel=0.02)
 
 
+@pytest.mark.slow
 def test_exposure_slider(checker):
     _drag(checker, checker.exposure_slider, 0, 4)
     assert checker.ax.get_xlim() == (3.5, 11.5)
@@ -283,6 +290,7 @@ def test_the_colormap_shown_first(ds):
     assert names == ["gray", *COLORMAPS]
 
 
+@pytest.mark.slow
 def test_map_shows_the_signal_the_disk_and_predicted_stars(checker, ds):
     (mesh,) = [m for m in checker.ax.images if m.get_gid() == "map"]
     light = ds.uvis.integrate((1600, 1900)).brightness.values.T
@@ -304,6 +312,7 @@ def test_map_shows_the_signal_the_disk_and_predicted_stars(checker, ds):
     assert checker.ax.get_ylim() == (-0.5, 59.5)
 
 
+@pytest.mark.slow
 def test_lost_spectra_are_hatched(ds):
     checker = check_stars(flag(ds, [(3, 20), (5, 8)], "lost"))
     (cells,) = [c for c in checker.ax.collections if c.get_gid() == "left out"]
@@ -355,6 +364,7 @@ def test_the_whole_list_scrolls(ds):
     assert checker.list.shown[-1] == f"{11:>5d} {3:>6d}"
 
 
+@pytest.mark.slow
 def test_toggle_names_what_is_not_there(checker):
     checker.toggle(3, 3)
     assert checker.selected == [(3, 3)]
@@ -381,6 +391,7 @@ def test_closed_it_answers_no_more(checker):
     assert not plt.get_fignums()
 
 
+@pytest.mark.slow
 def test_closed_it_keeps_its_flags(checker, ds):
     _click(checker, 3, 3)
     checker.close()
@@ -391,6 +402,7 @@ def test_closed_it_keeps_its_flags(checker, ds):
     )
 
 
+@pytest.mark.slow
 def test_a_with_block(ds):
     with ds.uvis.check_stars((1450, 1700)) as checker:
         checker.figure.canvas.draw()
@@ -410,6 +422,7 @@ def test_it_says_that_a_notebook_without_ipympl_takes_no_clicks(checker, monkeyp
     assert repr(checker).endswith("call %matplotlib widget before, with ipympl>")
 
 
+@pytest.mark.slow
 def test_it_says_what_it_holds(ds):
     checker = ds.uvis.check_stars()
     checker.toggle(3, 3)
@@ -425,6 +438,7 @@ def test_it_says_what_it_holds(ds):
         _ = checker.radiance
 
 
+@pytest.mark.slow
 def test_nobody_needs_to_keep_it_while_it_is_open(ds):
     canvas = check_stars(ds).figure.canvas
     canvas.draw()
@@ -443,6 +457,7 @@ def test_a_figure_that_is_gone_keeps_nothing(ds):
     assert checker() is None
 
 
+@pytest.mark.slow
 def test_a_saved_picture_leaves_the_window_as_it_is(checker, tmp_path):
     canvas = checker.figure.canvas
     plain = np.asarray(canvas.buffer_rgba()).copy()
@@ -665,6 +680,7 @@ def test_cut_spectra_are_hatched_too(ds):
     assert checker.ax.get_title().endswith(_tied("hatched: lost or partial"))
 
 
+@pytest.mark.slow
 def test_without_a_value_there_is_no_colour_bar(ds):
     empty = check_stars(ds.assign(radiance=ds.radiance * np.nan))
     for checker, seen in ((empty, False), (check_stars(ds), True)):

@@ -73,6 +73,7 @@ def test_predicted_stars_are_marked_with_their_magnitude(ds):
     assert not [line for line in panels["pixel 22"].lines if line.get_gid() == "stars"]
 
 
+@pytest.mark.slow
 def test_spectra_flagged_as_star_are_hollow_and_dark_lines_left_out(ds):
     flagged = flag(ds, [(2, 20), (3, 20)], "star")
     figure = evolution(flagged)

@@ -56,6 +56,7 @@ def test_cells_are_means_of_the_exposure(ds, by, edges, where):
     np.testing.assert_allclose(cells(ax), by_hand(ds, by, edges, used), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", rest_slow(["disk", "limb"], 1))
 def test_bins_finer_than_footprints_have_what_covers_them(ds, where):
     edges = np.arange(-90.0, 90.1, 0.5)
@@ -108,6 +109,7 @@ def test_labels_and_default_bins(ds):
     assert keogram(ds, RANGE).get_ylabel() == "Local solar time (h)"
 
 
+@pytest.mark.slow
 def test_the_title_names_what_was_selected(ds):
     def named(**options):
         return (
@@ -123,6 +125,7 @@ def test_the_title_names_what_was_selected(ds):
     assert "sza 30–60°" in named(within={"sza": (30, 60)})
 
 
+@pytest.mark.slow
 def test_one_exposure_has_no_mean_over_time_and_nothing_no_room_for_it(ds):
     def titles(ds):
         return [ax.get_title() for ax in keogram(ds, RANGE, by="lat").figure.axes]

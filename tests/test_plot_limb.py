@@ -66,6 +66,7 @@ def test_bins_are_drawn_as_they_are(ds, bins):
     np.testing.assert_allclose(one[0], spectra.uvis.integrate(RANGE).brightness, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_lies_below_the_limb_is_shown_on_request(ds):
     bins = ds.uvis.bin(by={"alt": np.arange(-2500, 2001, 100)})
     ax = limb(bins, RANGE)

@@ -69,6 +69,7 @@ def test_east_is_to_the_right(maps):
     assert ax.get_aspect() == pytest.approx(1 / 15)
 
 
+@pytest.mark.slow
 def test_the_pole_is_seen_from_above(maps):
     """Noon below; the north turns against the clock, so that dusk is to the right."""
     names = _names(maps["north"].uvis.plot.map())
@@ -80,6 +81,7 @@ def test_the_pole_is_seen_from_above(maps):
     assert names["0° W"][1] < 0 and names["90° W"][0] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lt", "north"])
 def test_the_terminator_is_at_a_right_angle_to_the_sun(maps, name):
     found = maps[name]
@@ -100,6 +102,7 @@ def test_the_terminator_is_at_a_right_angle_to_the_sun(maps, name):
     assert not _named(found.uvis.plot.map(night=False), "terminator")
 
 
+@pytest.mark.slow
 def test_where_the_sun_has_moved_there_is_no_night(maps):
     moved = maps["lon"].assign_attrs(map_sub_solar_spread=40.0)
     assert not _named(moved.uvis.plot.map(), "night")
@@ -115,6 +118,7 @@ def test_what_it_says(maps):
     assert not bare.get_title() and not bare.child_axes and not _named(bare, "graticule")
 
 
+@pytest.mark.slow
 def test_parallels_and_rim_say_of_which_hemisphere_they_are(maps):
     for name, side in (("north", "N"), ("south", "S")):
         ax = maps[name].uvis.plot.map()
@@ -182,6 +186,7 @@ def test_the_bar_is_as_high_as_the_map(maps):
     assert bar.bbox.height <= high <= 1.03 * rim.get_window_extent().height
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lon", "north"])
 def test_a_title_ends_before_the_figure_does(maps, name):
     ax = maps[name].uvis.plot.map()
@@ -206,6 +211,7 @@ def test_what_has_no_data_looks_like_neither_night_nor_none(maps, style):
         assert not _named(ax, "no data")
 
 
+@pytest.mark.slow
 def test_the_title_says_what_is_blank_dark_and_dashed(maps):
     def said(found: xr.Dataset, **options: Any) -> str:
         return found.uvis.plot.map(**options).get_title().replace("\N{NO-BREAK SPACE}", " ")
@@ -236,6 +242,7 @@ def test_a_map_without_a_value_says_so(maps, name):
     assert said.get_text() == "Nothing to show: no value"
 
 
+@pytest.mark.slow
 def test_numbers_of_bars(maps):
     (bar,) = maps["lon"].uvis.plot.map("spectra").child_axes
     assert np.array_equal(bar.get_yticks(), np.rint(bar.get_yticks()))
@@ -263,6 +270,7 @@ def test_a_bare_map_has_no_axes(maps, name):
     assert not ax.axison and _named(ax, "terminator")
 
 
+@pytest.mark.slow
 def test_colours_of_light_begin_at_none(maps):
     bright = maps["north"].assign(brightness=maps["north"]["brightness"] + 5.0)
     (mesh,) = _named(bright.uvis.plot.map(), "map")
@@ -276,6 +284,7 @@ def test_colours_of_light_begin_at_none(maps):
     assert mesh.norm.vmin < 0
 
 
+@pytest.mark.slow
 def test_on_given_axes_and_with_a_style(maps):
     figure, axes = plt.subplots(1, 2, layout="constrained")
     for ax, name in zip(axes, ("lt", "north"), strict=True):
@@ -284,6 +293,7 @@ def test_on_given_axes_and_with_a_style(maps):
     figure.canvas.draw()
 
 
+@pytest.mark.slow
 def test_a_map_read_back(maps, tmp_path):
     path = maps["north"].uvis.to_netcdf(tmp_path / "map.nc")
     ax = xr.load_dataset(path).uvis.plot.map()

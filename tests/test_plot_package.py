@@ -14,6 +14,7 @@ from uvisxr.drawing.style import style
 from uvisxr.errors import ArgumentError, MissingDependencyError
 
 
+@pytest.mark.slow
 def test_without_matplotlib_the_error_says_what_to_install():
     said = python(
         "-c",

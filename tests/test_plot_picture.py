@@ -191,6 +191,7 @@ def test_given_axes_are_used_and_no_figure_is_made(ds):
     assert fig.axes[0] is ax
 
 
+@pytest.mark.slow
 def test_limits_are_those_of_the_axes_and_of_the_cells(ds):
     limits = {"xlim": (-1500.0, 2500.0), "ylim": (0.0, 3000.0)}
     ax = picture(ds, nx=40, **limits)
@@ -596,6 +597,7 @@ def test_names_of_altitudes_on_hatches_have_paper(ds):
         assert any(name.get_bbox_patch() is not None for name in names) == flagged
 
 
+@pytest.mark.slow
 def test_hatches_that_are_not_seen_are_told_as_left_out(ds):
     ax = plt.subplots(figsize=(3.0, 3.0))[1]
     one = picture(ds.uvis.flag([(4, 20)]), nx=40, ax=ax).get_title()

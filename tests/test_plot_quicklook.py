@@ -50,6 +50,7 @@ def legend(figure: Figure) -> dict[str, int]:
     return {name: int(number) for name, number in pairs}
 
 
+@pytest.mark.slow
 def test_counts_are_drawn_as_they_are(opened):
     figure = opened.uvis.plot.quicklook()
     expected = opened.counts.sum("wl").values / 240
@@ -57,6 +58,7 @@ def test_counts_are_drawn_as_they_are(opened):
     assert titles(figure)[:2] == ["Count rate, 1115–1913\N{NO-BREAK SPACE}Å", "Quality"]
 
 
+@pytest.mark.slow
 def test_the_mean_is_of_spectra_without_flags(opened):
     opened = opened.uvis.flag([(3, 20)], "user")
     figure = opened.uvis.plot.quicklook()
@@ -76,6 +78,7 @@ def figure_flags(figure: Figure) -> np.ndarray:
     return np.array(names)[which]
 
 
+@pytest.mark.slow
 def test_lost_and_partial_spectra_show_before_any_step(opened, made: Simulation):
     figure = opened.uvis.plot.quicklook()
     shown = figure_flags(figure)
@@ -85,6 +88,7 @@ def test_lost_and_partial_spectra_show_before_any_step(opened, made: Simulation)
     assert legend(figure) == {"good": 690, "lost": 12, "partial": 6, "dark line": 12}
 
 
+@pytest.mark.slow
 def test_spectra_are_good_where_runs_of_zeros_can_be_judged(tmp_path):
     # The level of the date is not known in the EUV.
     for channel, said in (("FUV", "good"), ("EUV", "not flagged")):
@@ -116,6 +120,7 @@ def test_good_spectra_are_near_the_paper_in_any_style(opened):
         assert 0.02 < abs(good[0] - to_rgb(paper)[0]) < 0.2
 
 
+@pytest.mark.slow
 def test_spectra_that_lack_counts_are_hatched_in_every_map(opened, made: Simulation):
     lost, partial = (int(made.truth[name].sum()) for name in ("lost", "partial"))
     checker = opened.uvis.plot.check_stars()
@@ -125,11 +130,13 @@ def test_spectra_that_lack_counts_are_hatched_in_every_map(opened, made: Simulat
     xr.testing.assert_identical(checker.dataset, opened)
 
 
+@pytest.mark.slow
 def test_the_title_says_how_it_was_observed(opened):
     title = opened.uvis.plot.quicklook()._suptitle.get_text().splitlines()[1]
     assert title == "FUV, low-resolution slit, 12 × 240 s, bins of 1 × 1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", rest_slow([10, 13, 16], 1))
 def test_names_of_lines_lie_above_the_spectrum(calibrated, size):
     with plt.rc_context({"font.size": size}):
@@ -145,6 +152,7 @@ def test_names_of_lines_lie_above_the_spectrum(calibrated, size):
         assert not (np.array([box.contains(x, y) for x, y in spectrum])).any()
 
 
+@pytest.mark.slow
 def test_the_gravest_flag_is_shown_and_each_is_counted(opened):
     opened = opened.uvis.flag([(0, 1), (0, 2)], "user").uvis.flag([(0, 2), (0, 3)], "star")
     figure = opened.uvis.plot.quicklook()
@@ -152,6 +160,7 @@ def test_the_gravest_flag_is_shown_and_each_is_counted(opened):
     assert {"star": 2, "user": 2}.items() <= legend(figure).items()
 
 
+@pytest.mark.slow
 def test_calibrated_it_is_the_brightness(calibrated):
     figure = calibrated.uvis.plot.quicklook((1300, 1700))
     light = calibrated.uvis.integrate((1300, 1700)).brightness
@@ -165,18 +174,21 @@ def test_calibrated_it_is_the_brightness(calibrated):
     np.testing.assert_allclose(mean(figure), expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_radiances_without_errors(made: Simulation):
     figure = made.truth.uvis.plot.quicklook((1300, 1700))
     known = made.truth.radiance.values.mean((0, 1))
     assert np.isfinite(mean(figure)).sum() == np.isfinite(known).sum()
 
 
+@pytest.mark.slow
 def test_radiances_by_default_where_the_channel_is_sensitive(calibrated):
     assert titles(calibrated.uvis.plot.quicklook())[0] == "Brightness, 1165–1905\N{NO-BREAK SPACE}Å"
     part = calibrated.sel(wl=slice(1400, 1500))
     assert titles(part.uvis.plot.quicklook())[0] == "Brightness, 1400–1500\N{NO-BREAK SPACE}Å"
 
 
+@pytest.mark.slow
 def test_the_mean_does_not_leave_the_axes(calibrated):
     (ax,) = [a for a in calibrated.uvis.plot.quicklook().axes if a.get_title()[:4] == "Mean"]
     x, y = ax.lines[0].get_xydata().T
@@ -195,6 +207,7 @@ def test_one_exposure_and_one_pixel(opened):
     assert drawn(figure, "brightness").shape == (1, 1)
 
 
+@pytest.mark.slow
 def test_numbers_are_those_of_the_dataset(opened):
     figure = opened.isel(pic=slice(4, 9), pixel=slice(20, 50)).uvis.plot.quicklook()
     figure.canvas.draw()
@@ -203,6 +216,7 @@ def test_numbers_are_those_of_the_dataset(opened):
     assert ax.get_yaxis().get_major_formatter()(10, None) == "30"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("band_bin", rest_slow([1, 1024], 1))
 @pytest.mark.parametrize("channel", ["FUV", "EUV"])
 def test_any_channel_and_binning(tmp_path, channel, band_bin):
@@ -214,6 +228,7 @@ def test_any_channel_and_binning(tmp_path, channel, band_bin):
     done.uvis.plot.quicklook().savefig(tmp_path / "a.png")
 
 
+@pytest.mark.slow
 def test_what_was_not_transmitted_is_no_count(tmp_path):
     counts = np.ones((2, 60, 1024), int)
     counts[0, 10, 500:] = 65535
@@ -229,6 +244,7 @@ def test_what_was_not_transmitted_is_no_count(tmp_path):
     np.testing.assert_allclose(mean(ds.uvis.plot.quicklook()), 0.5)
 
 
+@pytest.mark.slow
 def test_a_bright_star_makes_the_scale_logarithmic(opened):
     opened = opened.load()
     opened.counts[3, 20:25] = 2000
@@ -237,22 +253,26 @@ def test_a_bright_star_makes_the_scale_logarithmic(opened):
     assert isinstance(image.norm, LogNorm)
 
 
+@pytest.mark.slow
 def test_all_flagged(opened):
     figure = opened.uvis.flag(opened.pixel >= 0).uvis.plot.quicklook()
     assert titles(figure)[2] == "Mean of 720 spectra, all flagged"
 
 
+@pytest.mark.slow
 def test_into_a_figure_of_the_users(opened):
     figure = Figure(layout="constrained")
     assert opened.uvis.plot.quicklook(figure=figure) is figure
     assert not plt.get_fignums()
 
 
+@pytest.mark.slow
 def test_style(opened):
     figure = opened.uvis.plot.quicklook(style={"quality_lost": {"color": "black"}})
     assert (drawn(figure, "quality") == 0).all(-1).sum() == 12
 
 
+@pytest.mark.slow
 def test_without_attributes_the_flags_are_the_datasets(calibrated):
     figure = calibrated.drop_attrs().drop_vars(["counts", "sensitivity"]).uvis.plot.quicklook()
     assert legend(figure)["lost"] == 12
@@ -276,6 +296,7 @@ def test_a_range_beyond_the_data(opened):
         opened.uvis.plot.quicklook((100, 200))
 
 
+@pytest.mark.slow
 def test_radiances_where_every_row_has_values(calibrated):
     end = float(calibrated.wl_bounds[900, 1])
     ragged = calibrated.assign(
@@ -287,6 +308,7 @@ def test_radiances_where_every_row_has_values(calibrated):
     assert np.isfinite(drawn(figure, "brightness")[good]).all()
 
 
+@pytest.mark.slow
 def test_the_title_counts_good_spectra_without_a_value(calibrated):
     outside = (calibrated.pixel != 20) | (abs(calibrated.wl - 1500) > 3)
     holed = calibrated.assign(radiance=calibrated.radiance.where(outside))
@@ -295,6 +317,7 @@ def test_the_title_counts_good_spectra_without_a_value(calibrated):
     assert titles(figure)[0] == f"Brightness, 1165–1905\N{NO-BREAK SPACE}Å; {n} spectra lack a part"
 
 
+@pytest.mark.slow
 def test_a_range_within_a_wide_element(tmp_path):
     path = write_product(tmp_path, "FUV2005_230_15_15", samples=3, band_bin=32)
     figure = uvisxr.open_product(path).uvis.plot.quicklook((1216, 1226))
@@ -315,6 +338,7 @@ def test_of_one_wavelength_the_dimension_is_asked_for(tmp_path):
     plt.close(figure)
 
 
+@pytest.mark.slow
 def test_lines_without_room_for_their_names_are_left_out(calibrated):
     for size, names in (((10.0, 7.0), True), ((4.5, 4.0), False)):
         figure = plt.figure(figsize=size, layout="constrained")
@@ -323,6 +347,7 @@ def test_lines_without_room_for_their_names_are_left_out(calibrated):
         assert bool(marks) is names
 
 
+@pytest.mark.slow
 def test_a_narrow_figure_has_its_legend_below(calibrated):
     figure = plt.figure(figsize=(3.0, 3.6), layout="constrained")
     calibrated.uvis.plot.quicklook(figure=figure)

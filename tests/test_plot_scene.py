@@ -196,6 +196,7 @@ def _title(ax) -> str:
     return ax.get_title().replace("\N{NO-BREAK SPACE}", " ")
 
 
+@pytest.mark.slow
 def test_the_title_gives_the_instant_that_is_drawn(ds):
     title = _title(geometry(ds, 2, bodies=()))
     # 1.8e8 + 60 s after 2000-01-01T11:58:55.816 UTC, with no leap second in between.
@@ -445,6 +446,7 @@ def test_pictures_one_a_frame(ds, tmp_path):
     assert {_pixels(p).shape for p in folder.iterdir()} == {(80, 80, 3)}
 
 
+@pytest.mark.slow
 def test_gif_holds_every_frame_for_its_time(ds, tmp_path):
     path = animation.animate(ds, tmp_path / "a.gif", fps=5.0, **_SMALL)
     with Image.open(path) as film:
@@ -582,6 +584,7 @@ def test_mp4_gets_every_frame(ds, tmp_path, monkeypatch):
     assert path.stat().st_size == 5 * 80 * 80 * 3
 
 
+@pytest.mark.slow
 def test_mp4_that_fails_leaves_no_file(ds, tmp_path, monkeypatch):
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -621,6 +624,7 @@ def limits(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 def test_frames_have_the_same_limits(ds, tmp_path, limits):
     animation.animate(ds, tmp_path / "f", **_SMALL)
     assert len(set(limits)) == 1
@@ -664,6 +668,7 @@ def _texts(ax, *gids: str) -> list:
     return [t for t in ax.texts if t.get_gid() in gids]
 
 
+@pytest.mark.slow
 def test_names_do_not_lie_over_the_slit():
     for distance, mode in ((9e7, "target"), (4e3, "fov"), (120e3, "target")):
         ax = geometry(flyby(distance=distance), 12, mode=mode, bodies=())

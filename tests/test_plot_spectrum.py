@@ -72,6 +72,7 @@ def test_numbers_name_spectra_of_a_subset(ds):
     np.testing.assert_allclose(_spectra_of(ax)[0], ds["radiance"].values[5, 12])
 
 
+@pytest.mark.slow
 def test_spectra_of_bins(binned):
     ax = spectrum(binned, [{"lat_bin": 1, "alt_bin": 0}, {"lat_bin": 1, "alt_bin": 2}])
     np.testing.assert_allclose(_spectra_of(ax)[0], binned["radiance"].values[1, 0])
@@ -105,6 +106,7 @@ def test_a_single_spectrum_has_no_legend(ds):
     assert ax.get_legend() is None
 
 
+@pytest.mark.slow
 def test_the_title_names_what_spectra_have_in_common_and_their_time(ds):
     half = (0.5e9 * ds["exposure"].values).astype("m8[ns]")
     begun, ended = ds["time"].values - half, ds["time"].values + half
@@ -158,6 +160,7 @@ def _spectra(values: np.ndarray, name: str = "FUV") -> xr.Dataset:
     )
 
 
+@pytest.mark.slow
 def test_limits_are_those_where_the_channel_is_sensitive():
     values = np.ones(770)
     values[:20], values[400] = 300.0, 3.0
@@ -339,6 +342,7 @@ def test_small_axes_name_the_first_lines_alone():
     assert len(_artists(ax, "emission")) == len(names)
 
 
+@pytest.mark.slow
 def test_bands_end_below_the_names_and_are_marked_there():
     ds = _spectra(np.ones(770))
     wide = np.full(770, 0.1)
@@ -369,6 +373,7 @@ def ax_title(ax: plt.Axes) -> str:
     return ax.get_title().replace("\N{NO-BREAK SPACE}", " ")
 
 
+@pytest.mark.slow
 def test_ordered_bins_have_sequential_colours_and_a_colour_bar():
     ax = spectrum(_bins(20))
     assert ax.get_legend() is None
@@ -424,6 +429,7 @@ def test_spectra_are_drawn_one_above_the_other(offset, moved):
     assert ax.get_ylim()[1] > moved[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("yscale", ["linear", "log"])
 def test_many_spectra_are_set_apart_by_default_and_the_axis_says_so(yscale):
     ds = _bins(8)
@@ -442,6 +448,7 @@ def test_many_spectra_are_set_apart_by_default_and_the_axis_says_so(yscale):
     assert "offset" not in spectrum(ds.isel(alt_bin=slice(5))).get_ylabel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("yscale", ["linear", "log"])
 def test_spectra_are_set_apart_by_equal_steps_that_few_elements_do_not_set(yscale):
     ds = _bins(6)
@@ -459,6 +466,7 @@ def test_spectra_are_set_apart_by_equal_steps_that_few_elements_do_not_set(yscal
     assert steps[1] == pytest.approx(steps[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("yscale", ["linear", "log"])
 def test_lines_of_spectra_that_are_set_apart_do_not_nest(yscale):
     ds = _bins(8)
@@ -479,6 +487,7 @@ def test_legends_lie_above_spectra_that_are_set_apart():
     assert ax.transData.transform((0, highest))[1] < below
 
 
+@pytest.mark.slow
 def test_on_a_logarithmic_scale_the_offset_is_a_factor():
     ax = spectrum(_bins(3), offset=10.0, yscale="log")
     assert [v[0] for v in _spectra_of(ax)] == [1, 20, 300]
@@ -487,6 +496,7 @@ def test_on_a_logarithmic_scale_the_offset_is_a_factor():
     assert set_apart[1] >= 1.5 * set_apart[0] and set_apart[2] > 1.5 * set_apart[1]
 
 
+@pytest.mark.slow
 def test_many_bins_of_one_dimension_need_no_selection():
     assert len(_spectra_of(spectrum(_bins(40)))) == 40
     with pytest.raises(ArgumentError, match="41 spectra are too many"):

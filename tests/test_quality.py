@@ -9,7 +9,7 @@ from helpers.handmade import observation, sky
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.dataset.conventions import QUALITY_FLAGS
+from uvisxr.dataset.bits import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, MissingStepError, UvisWarning
 from uvisxr.instrument.detector import Window
 from uvisxr.quality import levels, losses

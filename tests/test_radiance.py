@@ -19,7 +19,7 @@ from uvisxr.calibration.radiance import compute
 from uvisxr.calibration.response import table_of
 from uvisxr.calibration.stored import term_weights
 from uvisxr.dataset import setups
-from uvisxr.dataset.conventions import QUALITY_FLAGS
+from uvisxr.dataset.bits import QUALITY_FLAGS
 from uvisxr.errors import (
     ArgumentError,
     CalibrationError,
@@ -402,6 +402,7 @@ def test_no_exposures(ds):
         ds.isel(pic=[]).uvis.calibrate(**RAW)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.integers(1, 60000), st.integers(2, 50))
 def test_radiance_is_linear_in_the_counts(count, factor):

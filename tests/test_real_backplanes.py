@@ -142,6 +142,7 @@ def differ(found: int, expected: bool, edge: float) -> bool:
     return bool(found) != expected and not 0 < abs(edge) <= METRE
 
 
+@pytest.mark.slow
 def test_points_on_bodies(scene):
     hits = 0
     with loaded(scene.files):
@@ -249,6 +250,7 @@ def test_what_stands_before(scene):
     scene.within(ANGLE, "sky")
 
 
+@pytest.mark.slow
 def test_shadows(scene):
     others = [body for body in (*MOONS, "SATURN") if _placed(scene, body)]
     with loaded(scene.files):
@@ -490,6 +492,7 @@ SCANS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scan", rest_slow(SCANS, 2))
 def test_places_in_scans(data, scan):
     """Of the centre by `spkpos` in the instrument's frame, of the disk by its limb."""

@@ -104,6 +104,7 @@ def test_matrix_has_the_laboratory_error(rings, archive, data):
     np.testing.assert_allclose(ours.values[both], recipe.values[both], rtol=0.02)
 
 
+@pytest.mark.slow
 def test_matrix_of_other_bins(aurora, archive):
     with pytest.raises(CalibrationError, match=r"CAL_3.*band bins are not those"):
         aurora.uvis.calibrate(files=archive[1])

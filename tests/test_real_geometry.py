@@ -77,6 +77,7 @@ def each(scene: Scene):
         yield index, float(scene.ds["et"].values[index[0]]), scene.sky[index]
 
 
+@pytest.mark.slow
 def test_rays_that_meet_the_body(scene):
     fields = {n: scene.of(n) for n in ("lon", "lat", "sza", "phase", "ems", "lt", "on_disk")}
     graphic = scene.of("lat_graphic")

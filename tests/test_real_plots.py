@@ -150,6 +150,7 @@ def test_a_body_that_is_covered_now_and_then(data, tmp_path):
         assert bool(ax.findobj(lambda a: str(a.get_gid()).endswith(":SATURN"))) == expected
 
 
+@pytest.mark.slow
 def test_every_mode_is_drawn(located):
     ds, files = located
     for mode in ("target", "fov", "allsky"):

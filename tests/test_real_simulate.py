@@ -39,6 +39,7 @@ def approach(data: Path, tmp_path_factory: pytest.TempPathFactory) -> simulate.S
     )
 
 
+@pytest.mark.slow
 def test_real_kernels_and_calibration(approach, data):
     ds = approach.open().uvis.geometry(kernels=real_kernels(data, "titan"))
     assert approach.calibration == data / "calibration"

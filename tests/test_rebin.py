@@ -367,6 +367,7 @@ def test_a_simulated_flyby_is_recovered(made: Simulation):
 sizes = st.integers(1, 9)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=10)
 @given(factors=st.tuples(sizes, st.integers(1, 20), st.integers(1, 300)), block=st.integers(1, 7))
 def test_lazy_is_eager(factors, block, made: Simulation):
@@ -434,6 +435,7 @@ def test_background_then_rebin_is_rebin_then_background(made: Simulation):
     assert np.array_equal(found, told) and found.sum() == 18
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("all_rows", [False, True])
 def test_along_wavelength_a_geometry_may_stay(made: Simulation, all_rows):
     options = {"kernels": made.kernels, "all_rows": all_rows}

@@ -114,6 +114,7 @@ def test_where_others_find_them(here: Path, tmp_path: Path, monkeypatch: pytest.
     assert opened(file).counts.equals(expected.counts)
 
 
+@pytest.mark.slow
 def test_without_uvisxr(here: Path, tmp_path: Path):
     file = uvisxr.virtual(here, out=tmp_path / "x.json")
     code = (

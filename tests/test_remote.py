@@ -89,6 +89,7 @@ def test_what_was_read_is_kept_in_memory(server: Server, here: Path):
     assert server.asked(DATA) == ["bytes=0-0", f"bytes=0-{N * FRAME - 1}"]
 
 
+@pytest.mark.slow
 def test_workers_and_threads_read_at_once(server: Server, here: Path):
     ds = uvisxr.open_product(server.url + LABEL, chunks={"pic": 2})
     for scheduler in ("threads", "processes"):
@@ -241,6 +242,7 @@ def test_a_page_with_status_200_without_type(server: Server, tmp_path: Path):
     assert kept(tmp_path) == [f"{NAME}.LBL"]
 
 
+@pytest.mark.slow
 def test_a_server_that_sends_too_slowly(server: Server, monkeypatch: pytest.MonkeyPatch):
     ds = uvisxr.open_product(server.url + LABEL)
     server.faults[DATA] = [Trickle(0.02)]
@@ -345,6 +347,7 @@ def test_data_that_are_newer_than_a_label_of_the_cache(server: Server):
     assert uvisxr.open_product(label).exposure.values.flat[0] == 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_archives_on_this_computer(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: int

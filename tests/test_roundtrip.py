@@ -64,6 +64,7 @@ def test_round_trip_between_any_two_steps(opened, tmp_path_factory, order, last,
     xr.testing.assert_identical(round_trip(direct, folder), direct)
 
 
+@pytest.mark.slow
 @settings(derandomize=True, deadline=None, max_examples=6)
 @given(st.permutations(list(STEPS)), st.sampled_from(list(LAST)), st.integers(1, 3))
 def test_lazy_equals_eager(opened, order, last, block):

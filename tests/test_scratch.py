@@ -43,6 +43,7 @@ def test_no_space_for_temporary_files():
             table.run("INSERT INTO names VALUES (?)", bytes(1000))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_memory_stays_flat_and_no_file_is_left(tmp_path: Path):
     script = """

@@ -15,7 +15,7 @@ from scipy.io import readsav
 import uvisxr
 from uvisxr import simulate
 from uvisxr.calibration.radiance import compute
-from uvisxr.dataset.conventions import QUALITY_FLAGS
+from uvisxr.dataset.bits import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, CalibrationError, ExportError
 from uvisxr.instrument import line_shape
 from uvisxr.instrument.channel import FUV
@@ -243,6 +243,7 @@ def test_responses_of_evil_pixels(titan):
     np.testing.assert_allclose(residual.std(), 0.147, atol=0.004)
 
 
+@pytest.mark.slow
 def test_a_detector_has_its_evil_pixels_whoever_looks_through_it(tmp_path):
     """The responses are those of the folder; noise, and what is looked at, are of the seed."""
     options = SMALL | {"stars": 0}
@@ -256,6 +257,7 @@ def test_a_detector_has_its_evil_pixels_whoever_looks_through_it(tmp_path):
     assert (other.truth.expected_counts.values != second.truth.expected_counts.values).any()
 
 
+@pytest.mark.slow
 def test_responses_are_drawn_where_the_folder_tells_of_none(tmp_path):
     made = simulate.observation(tmp_path / "made", **SMALL)
     (made.calibration / "simulated_evil_response_fuv.nc").unlink()
@@ -286,6 +288,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     made = [simulate.observation(tmp_path / name, seed=4, **SMALL) for name in "ab"]
     assert _hashes(tmp_path / "a") == _hashes(tmp_path / "b")
@@ -299,6 +302,7 @@ def test_seeds_differ(tmp_path):
     assert data[0] != data[1]
 
 
+@pytest.mark.slow
 def test_a_second_simulation_replaces_the_first(tmp_path):
     simulate.observation(tmp_path, **SMALL)
     again = simulate.observation(tmp_path, exposures=4, lost=0, partial=0)
@@ -351,6 +355,7 @@ def test_permissions_are_those_of_new_files(tmp_path, mask):
     assert set(modes.values()) == {0o666 & ~mask}
 
 
+@pytest.mark.slow
 def test_euv_is_recovered(tmp_path):
     made = simulate.observation(tmp_path, channel="EUV", exposures=30, exposure=900.0, stars=0)
     ds = made.open().uvis.geometry(kernels=made.kernels).uvis.background(alt_min=2200)
@@ -541,6 +546,7 @@ def test_unwritable_folder(tmp_path):
         simulate.observation(tmp_path / "file" / "inside", **SMALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("band_bin", [1, 3])
 def test_truth_of_a_window_that_ends_before_the_detector_does(tmp_path, band_bin):
     """The radiances of its elements are those of the same elements of a longer window."""

@@ -173,6 +173,7 @@ def test_axes_reach_the_ck(tmp_path, target, channel):
             np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_euv_slit_looks_at_the_limb(tmp_path):
     made = simulate.observation(tmp_path, channel="EUV", exposures=6, window=Window(2, 0, 61, 63))
     ds = made.open().uvis.geometry(kernels=made.kernels)

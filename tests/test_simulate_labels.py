@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pvl
+import pytest
 from scipy.io import readsav
 
 from uvisxr import simulate
@@ -103,6 +104,7 @@ def test_start_time_is_the_end_of_the_first_exposure(titan):
     assert titan.open().time_start[0] == np.datetime64("2008-03-10T10:00:00")
 
 
+@pytest.mark.slow
 def test_several_windows_are_lists(tmp_path):
     windows = (Window(2, 0, 61, 255), Window(2, 512, 61, 1023, band_bin=2))
     made = simulate.observation(

@@ -117,6 +117,7 @@ def test_sunlight_against_plancks_law(wl):
     np.testing.assert_allclose(np.interp(wl, columns, seen), expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("channel", "slit"), [(FUV, "LOW_RESOLUTION"), (EUV, "HIGH_RESOLUTION")])
 def test_starlight_is_a_continuum(channel, slit):
     """The comb does not show, and the star is scaled to 1 at 1500 angstrom."""

@@ -19,6 +19,7 @@ def titan(tmp_path_factory: pytest.TempPathFactory) -> Simulation:
     return simulate.observation(tmp_path_factory.mktemp("few"), exposures=12, products=3, seed=1)
 
 
+@pytest.mark.slow
 def test_bins_of_found_spectra(titan):
     """Those of the same spectra in their observation, with its bounds."""
     steps = [

@@ -134,6 +134,7 @@ def test_whole_channel_by_default(cal):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", rest_slow([None, {"pic": 4}], 1))
 def test_whole_channel_of_several_products_is_that_of_each(titan, chunks):
     def integrated(labels):
@@ -664,6 +665,7 @@ def test_rate_and_its_errors():
         assert ds[name].dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunks", [None, {"pic": 1, "wl": 30}])
 def test_rate_is_that_of_the_light(chunks):
     """Rows 0..7 in bins of 4: of the first only two are lit; the last column bin holds one."""

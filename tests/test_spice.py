@@ -27,6 +27,7 @@ os.rmdir({0!r})
 """
 
 
+@pytest.mark.slow
 def test_what_needs_no_spice_works_without_temporary_files(titan: Simulation, tmp_path: Path):
     code = f"""{NO_FOLDER}
 import sys, uvisxr
@@ -49,6 +50,7 @@ for _ in range(2):
     assert "No usable temporary directory found" in lines[0] and "TMPDIR" in lines[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", [False, True])
 def test_spice_is_loaded_without_a_current_folder(tmp_path: Path, gone: bool):
     code = f"""{GONE.format(str(tmp_path / "gone")) if gone else ""}

@@ -86,6 +86,7 @@ def test_process_tells_it_of_each_window(mostly_lost, tmp_path):
     assert [text.split(" spectra")[0] for _, text in told] == ["120 of 180", "60 of 90"]
 
 
+@pytest.mark.slow
 def test_a_warning_of_the_file_comes_once(tmp_path):
     label = product(tmp_path, 0)
     path = label.with_suffix(".DAT")

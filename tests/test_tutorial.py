@@ -38,6 +38,7 @@ def small(monkeypatch) -> dict[str, object]:
     return arguments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -80,6 +81,7 @@ def test_the_second_time_nothing_is_made(small, monkeypatch, tmp_path):
         assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_other_arguments_or_versions_are_other_data(small, monkeypatch, tmp_path):
     with uvisxr.set_options(cache=tmp_path):
         tutorial.simulation("titan")
@@ -90,6 +92,7 @@ def test_other_arguments_or_versions_are_other_data(small, monkeypatch, tmp_path
     assert len(list((tmp_path / "tutorial").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_several_at_once(small, tmp_path):
     with uvisxr.set_options(cache=tmp_path), ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: tutorial.simulation("titan").labels, range(4)))
@@ -132,5 +135,6 @@ def test_help_lists_the_names():
     assert tutorial._ARGUMENTS.keys() == set(tutorial.NAMES)
 
 
+@pytest.mark.slow
 def test_importing_it_makes_nothing():
     assert python("-c", "import uvisxr; print(uvisxr.tutorial.NAMES[0])") == "titan\n"

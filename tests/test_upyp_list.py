@@ -302,6 +302,7 @@ def test_scene_numbers_the_slit_and_gives_place_and_instant(ds):
     plt.close(ax.figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fps", "milliseconds"), rest_slow([(25, 40), (10, 100)], 1))
 def test_frames_last_as_fps_says(ds, tmp_path, fps, milliseconds):
     path = tmp_path / "a.gif"
@@ -384,6 +385,7 @@ def test_rebin_sums_counts_exposures_and_masks(opened):
     np.testing.assert_allclose(found.uvis.evil_share().squeeze().values[5, 100], share.mean())
 
 
+@pytest.mark.slow
 def test_tutorial_in_one_line():
     assert uvisxr.tutorial.open("titan").sizes["pic"] == 60
 

@@ -138,6 +138,7 @@ def test_an_array_says_whose_step_it_is(step, tree):
     assert not hasattr(array.uvis, step) and not hasattr(array.uvis, "no_such_step")
 
 
+@pytest.mark.slow
 def test_files_of_windows(tree, tmp_path):
     path = tree.uvis.to_netcdf(tmp_path / "a.nc")
     xr.testing.assert_equal(xr.load_datatree(path), tree)

@@ -110,6 +110,7 @@ def trials(rate: float, size: int, n: int, number: int = 300) -> np.ndarray:
     return np.array(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "size", "n"),
     rest_slow(

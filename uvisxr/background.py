@@ -18,6 +18,7 @@ from . import checks
 from .calibration import radiance
 from .calibration.stored import Stored, is_stored, scalar
 from .dataset import conventions, history
+from .dataset.bits import QUALITY_FLAGS
 from .dataset.checking import sightlines
 from .errors import ArgumentError, MissingStepError, warn_user
 from .instrument.channel import N_BANDS, channel
@@ -328,7 +329,7 @@ def _measure(
     bins = Bins.of(ds)
     columns = _columns(ds, bins, wl_range)
     # Dark lines are only there if listed on purpose: they contain background and nothing else.
-    barred = np.uint8(0xFF & ~conventions.QUALITY_FLAGS["dark_line"])
+    barred = np.uint8(0xFF & ~QUALITY_FLAGS["dark_line"])
     chosen = ds["counts"].transpose(*DIMS, "wl").isel(wl=columns)
     counts = as_counts(chosen.values[candidates])
     rows = np.where(bins.lit_lines > 0, bins.lit_lines, bins.n_line)

@@ -16,7 +16,7 @@ import xarray as xr
 from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from . import calls, checks
-from .dataset.conventions import QUALITY_FLAGS, QualityFlag
+from .dataset.bits import QUALITY_FLAGS, QualityFlag
 from .errors import ArgumentError
 from .geometry import views
 from .integrals import brightness, known_range, span

@@ -12,7 +12,8 @@ import xarray as xr
 
 from . import checks
 from .dataset import conventions, history, products, setups
-from .dataset.conventions import QUALITY_FLAGS, SUMMED, SUMMED_EXPOSURES, QualityFlag
+from .dataset.bits import QUALITY_FLAGS, QualityFlag
+from .dataset.conventions import SUMMED, SUMMED_EXPOSURES
 from .dataset.fields import FIELDS, ROWS
 from .errors import ArgumentError, UvisError
 from .instrument.detector import Bins

@@ -8,6 +8,8 @@ UVISXR_BENCHMARK_CATALOGUE names, or in a temporary one; it takes some minutes a
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,6 +33,25 @@ QUESTION = {
     "phase": (0, 60),
 }
 
+#: The same for the command.
+_WORDS = [
+    "--target",
+    "titan",
+    "--channel",
+    "fuv",
+    "--slit",
+    "low",
+    "--alt",
+    "800",
+    "1000",
+    "--lat",
+    "60",
+    "90",
+    "--phase",
+    "0",
+    "60",
+]
+
 #: Others, which skip less: what is asked, and of how many rows it takes columns.
 OTHERS = {
     "all, count": ({"exclude": ()}, "count"),
@@ -44,12 +65,8 @@ OTHERS = {
 }
 
 _RUN = """
-import os, tempfile, time
+import tempfile, time
 folder, question, what = sys.argv[1], eval(sys.argv[2]), sys.argv[3]
-for path in Path(folder).rglob("*"):
-    if path.is_file():
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 import uvisxr
 uvisxr.set_options(threads=2)
 def ask():
@@ -84,6 +101,14 @@ def build(folder: Path) -> None:
     print(f"{sum(file.rows for file in snapshot.spectra)} spectra, {size:.1f} GB", flush=True)
 
 
+def forget(folder: Path) -> None:
+    """Take the files of a catalogue out of the memory of the system."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def main() -> None:
     slow = []
     given = os.environ.get("UVISXR_BENCHMARK_CATALOGUE")
@@ -92,6 +117,7 @@ def main() -> None:
         build(folder)
         asked = {f"question, {what}": (QUESTION, what) for what in LIMITS} | OTHERS
         for words, (question, what) in asked.items():
+            forget(folder)
             said = fresh(_RUN, folder, repr(question), what).split()
             rows, cold, cold_cpu, warm, warm_cpu, peak = map(float, said)
             print(
@@ -102,5 +128,13 @@ def main() -> None:
             limits = LIMITS[what] if question is QUESTION else (60.0, 60.0, 1500.0)
             if any(value > limit for value, limit in zip((cold, warm, peak), limits, strict=True)):
                 slow.append(words)
+        forget(folder)
+        start = time.perf_counter()
+        words = [*_WORDS, "--count"]
+        subprocess.run([sys.executable, "-m", "uvisxr", "search", folder, *words], check=True)
+        spent = time.perf_counter() - start
+        print(f"the command, cold: {spent:.2f} s", flush=True)
+        if spent > LIMITS["count"][0]:
+            slow.append("the command")
     if slow:
         print(f"beyond their limits: {', '.join(slow)}")

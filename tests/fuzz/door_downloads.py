@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import json
 import os
 import socket
 import tempfile
@@ -261,8 +262,14 @@ def _quick() -> contextlib.AbstractContextManager[object]:
 
 
 def _judge(case: Case, whole: bool) -> None:
-    found = [path for path in case.folder.rglob("*") if path.is_file()]
+    there = [path for path in case.folder.rglob("*") if path.is_file()]
     names = {PurePosixPath(name).name: name for name in case.files}
+    # What a file in the cache is of is noted beside it, and only beside it.
+    notes = {path.with_name(f".{path.name}.version") for path in there if path.name in names}
+    found = [path for path in there if path not in notes]
+    for note in notes.intersection(there):
+        if json.loads(note.read_text()).keys() != {"told", "label"}:
+            raise Wrong(f"{case.kind}: {note.name} holds {note.read_text()}: {case.lies}")
     for path in found:
         name = names.get(path.name)
         if name is None or case.folder / "cache" not in path.parents:

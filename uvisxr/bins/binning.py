@@ -13,7 +13,7 @@ from .. import checks
 from ..calibration.joined import Joined, warn_of_unknown
 from ..calibration.stored import Stored, has_terms, holds_total, single_interval
 from ..dataset import conventions, history, single
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import EPHEMERIS, SIGHTLINE, sightline
 from ..errors import ArgumentError, MissingStepError
 from ..numerics.sphere import wrap

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .. import files
-from ..dataset import conventions
 from ..errors import ExportError, bounded, shortened
 from . import schema
 from .question import COLUMNS
@@ -81,6 +80,9 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 def to_xarray(table: pa.Table, question: str) -> xr.Dataset:
     """A dataset along `spectrum`, with the attributes of the house."""
     import xarray as xr
+
+    # Here, as numbers of spectra need no xarray.
+    from ..dataset import conventions
 
     variables = {}
     for name in table.column_names:

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from .. import checks, targets
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag, mask
 from ..errors import ArgumentError
 from ..instrument.channel import ChannelName
 from ..pds3.sources import SLITS
-from ..quality.flags import mask
 from . import expression
 from .schema import PRODUCTS, SPECTRA, Column
 from .snapshot import File

@@ -12,7 +12,7 @@ import xarray as xr
 
 from .. import targets
 from .._version import __version__
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.bits import QUALITY_FLAGS
 from ..errors import CoverageError, MissingDependencyError, ProductError, UvisError, bounded
 from ..files import sha256
 from ..instrument.detector import Bins

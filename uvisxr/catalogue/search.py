@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import calls, checks
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, CatalogueError
 from . import answers, engine, naming, question, schema, store
 from .libraries import check, check_text

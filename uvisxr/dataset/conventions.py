@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from .bits import QUALITY_FLAGS
 from .fields import EPHEMERIS, ROWS, SIGHTLINE
 from .texts import Texts
 
@@ -70,14 +71,6 @@ class Variable:
 RADIANCE = "kR angstrom-1"
 _ANGSTROM = "angstrom"
 _COUNT_RATE = "count s-1"
-
-#: Names of the quality flags, in bit order.
-QualityFlag = Literal["lost", "partial", "star", "dark_line", "user"]
-
-#: Names and bits of the quality flags.
-QUALITY_FLAGS: dict[QualityFlag, int] = {
-    name: 1 << bit for bit, name in enumerate(get_args(QualityFlag))
-}
 
 # Each of our days has 86400 s, as in datetime64: CF-1.11, section 4.4.
 _UTC = {"units_metadata": "leap_seconds: none"}

@@ -14,7 +14,7 @@ import xarray as xr
 
 from ..errors import MissingStepError
 from ..instrument.detector import Bins
-from .conventions import QUALITY_FLAGS
+from .bits import QUALITY_FLAGS
 from .fields import FIELDS
 from .single import STEPS, is_list
 

@@ -17,7 +17,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.text import Text
 
 from ..dataset import instants
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.bits import QUALITY_FLAGS
 from ..targets import PLANETS_OF_RINGS
 from .style import Style
 

@@ -13,8 +13,8 @@ import xarray as xr
 from .. import checks
 from ..calibration.stored import holds_total
 from ..dataset import history, instants
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.checking.frame import check_range
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, KernelError, MissingStepError
 from ..geometry import views
 from ..integrals import brightness

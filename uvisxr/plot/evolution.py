@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from .. import calls, checks
 from ..dataset import inputs
-from ..dataset.conventions import QualityFlag
+from ..dataset.bits import QualityFlag
 from ..drawing.colours import colours, robust_norm
 from ..drawing.style import drawing
 from ..drawing.style import style as styled

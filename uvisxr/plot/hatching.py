@@ -11,7 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Patch, Rectangle
 
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.bits import QUALITY_FLAGS
 from ..drawing.colours import has_paper
 from ..drawing.style import Style
 from ..drawing.texts import flagged_for, tied

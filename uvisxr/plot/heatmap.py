@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection, QuadMesh
 
-from ..dataset.conventions import QualityFlag
+from ..dataset.bits import QualityFlag
 from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, drawable, extend, limits
 from ..drawing.style import Style

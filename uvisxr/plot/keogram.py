@@ -16,7 +16,7 @@ from matplotlib.colors import Colormap, Normalize, to_hex
 from matplotlib.ticker import FuncFormatter
 
 from .. import calls, checks
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
 from ..drawing.style import Style, drawing

@@ -19,7 +19,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from .. import calls, checks
 from ..bins.edges import Edges
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, ordered
 from ..drawing.legends import legend

@@ -18,7 +18,7 @@ from matplotlib.transforms import Bbox
 
 from .. import calls, checks
 from .. import image as gridded
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..drawing.colours import colours, extend, limits, steps
 from ..drawing.ground import Ground
 from ..drawing.labels import Labels

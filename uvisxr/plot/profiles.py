@@ -15,7 +15,7 @@ from .. import checks
 from ..bins.binning import bin as binned
 from ..bins.edges import Edges
 from ..calibration.stored import holds_total
-from ..dataset.conventions import QualityFlag
+from ..dataset.bits import QualityFlag
 from ..dataset.fields import SIGHTLINE, sightline
 from ..drawing.texts import angstroms, why_left_out, why_nothing
 from ..errors import ArgumentError

@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 
 from .. import calls
 from ..bins.binning import bin as binned
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
 from ..drawing.layout import lay_out
 from ..drawing.lines import chosen, within

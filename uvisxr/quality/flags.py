@@ -25,8 +25,8 @@ import xarray as xr
 
 from .. import calls, checks
 from ..dataset import conventions, history
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag, mask
 from ..dataset.checking.frame import FRAME
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, MissingStepError
 from ..instrument.detector import Bins
 
@@ -54,23 +54,6 @@ def initial(bins: Bins, n_pic: int) -> np.ndarray:
     """
     flags = np.where(bins.dark, QUALITY_FLAGS["dark_line"], 0).astype(np.uint8)
     return np.tile(flags, (n_pic, 1))
-
-
-def mask(flags: QualityFlag | Iterable[QualityFlag], argument: str = "exclude") -> np.uint8:
-    """Bit mask of one or more flag names, given as an argument of that name.
-
-    Raises
-    ------
-    ArgumentError
-        A name is not a flag.
-    """
-    if not isinstance(flags, Iterable):
-        raise checks.refused(argument, flags, "a quality flag, or several in a sequence")
-    mask = 0
-    for name in [flags] if isinstance(flags, str) else flags:
-        checks.choice(argument, name, QualityFlag)
-        mask |= QUALITY_FLAGS[name]
-    return np.uint8(mask)
 
 
 def flags_of(ds: xr.Dataset) -> xr.DataArray:

@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from ..dataset import products
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.bits import QUALITY_FLAGS
 from ..dataset.lazy import apart
 from ..instrument.detector import Bins
 from ..numerics import poisson, zero_runs

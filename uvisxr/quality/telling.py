@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.bits import QUALITY_FLAGS
 from ..errors import warn_user
 
 #: From this share on lost spectra are told without being asked for, and the data file is doubted.

@@ -13,7 +13,7 @@ import xarray as xr
 from .. import checks, targets
 from ..calibration.stored import holds_total, single_interval
 from ..dataset import conventions, history
-from ..dataset.conventions import QUALITY_FLAGS, QualityFlag
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import EPHEMERIS
 from ..errors import ArgumentError, MissingStepError, warn_user
 from ..geometry import outline, views

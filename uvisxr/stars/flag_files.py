@@ -13,7 +13,7 @@ import xarray as xr
 
 from .. import calls, checks
 from ..dataset import conventions, history, inputs
-from ..dataset.conventions import QUALITY_FLAGS
+from ..dataset.bits import QUALITY_FLAGS
 from ..dataset.forward import method
 from ..errors import ArgumentError
 from ..files import check_target, opened, read_whole, refuse_foreign, write_text
