@@ -33,25 +33,6 @@ QUESTION = {
     "phase": (0, 60),
 }
 
-#: The same for the command.
-_WORDS = [
-    "--target",
-    "titan",
-    "--channel",
-    "fuv",
-    "--slit",
-    "low",
-    "--alt",
-    "800",
-    "1000",
-    "--lat",
-    "60",
-    "90",
-    "--phase",
-    "0",
-    "60",
-]
-
 #: Others, which skip less: what is asked, and of how many rows it takes columns.
 OTHERS = {
     "all, count": ({"exclude": ()}, "count"),
@@ -109,6 +90,14 @@ def forget(folder: Path) -> None:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def _words() -> list[str]:
+    """The question as options of the command."""
+    words = []
+    for name, value in QUESTION.items():
+        words += [f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return words
+
+
 def main() -> None:
     slow = []
     given = os.environ.get("UVISXR_BENCHMARK_CATALOGUE")
@@ -130,8 +119,8 @@ def main() -> None:
                 slow.append(words)
         forget(folder)
         start = time.perf_counter()
-        words = [*_WORDS, "--count"]
-        subprocess.run([sys.executable, "-m", "uvisxr", "search", folder, *words], check=True)
+        command = [sys.executable, "-m", "uvisxr", "search", folder, "--count", *_words()]
+        subprocess.run(command, check=True)
         spent = time.perf_counter() - start
         print(f"the command, cold: {spent:.2f} s", flush=True)
         if spent > LIMITS["count"][0]:
