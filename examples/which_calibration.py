@@ -8,7 +8,7 @@ calibration files, `calibration/` (`uvisxr calibration fetch`). Without either, 
 simulated.
 
 Counts are summed as the instrument does on board. The even exposures measure the response of evil
-pixels, the odd ones are calibrated. What the tables mean: docs/calibration.md.
+pixels, the odd ones are calibrated. What the tables mean: docs/howto/calibration.md.
 """
 
 from __future__ import annotations

@@ -1052,7 +1052,7 @@ def geometry_real_phoebe():
 
 @case
 def check_stars():
-    """The stars of the simulation, flagged: also the picture docs/check_stars.png."""
+    """The stars of the simulation, flagged: also the picture docs/howto/check_stars.png."""
     checker = calibrated("titan").uvis.plot.check_stars()
     for pic, pixel in np.argwhere(simulated("titan").truth.star.values == 1):
         checker.toggle(pic, pixel)
@@ -1151,7 +1151,7 @@ def archive() -> Tables:
 
 @case
 def archive_coverage():
-    """Also the picture docs/archive_coverage.png."""
+    """Also the picture docs/howto/archive_coverage.png."""
     return pictures.coverage(archive())
 
 
@@ -1179,7 +1179,7 @@ def archive_coverage_small():
 
 @case
 def archive_looks():
-    """Also the picture docs/archive_looks.png."""
+    """Also the picture docs/howto/archive_looks.png."""
     return pictures.looks(archive(), "TITAN", spacing=3.0)
 
 
@@ -1190,7 +1190,7 @@ def archive_looks_phase():
 
 @case
 def archive_looks_polar():
-    """Also the picture docs/archive_looks_polar.png."""
+    """Also the picture docs/howto/archive_looks_polar.png."""
     return pictures.looks(archive(), "SATURN", pole="north", spacing=3.0)
 
 
@@ -1261,7 +1261,7 @@ def plain_field():
 
 @real
 def plain_backplanes():
-    """Saturn and its rings on two scans of 2005-232, by what docs/backplanes.md does."""
+    """Saturn and its rings on two scans of 2005-232, by what docs/howto/backplanes.md does."""
     figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.0), layout="constrained")
     at = {"instant": "mid", "point": "center"}
 

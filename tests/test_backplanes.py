@@ -27,7 +27,7 @@ RAY_FLAGS = {
     node: [plane.name for plane in NODES[of].values() if plane.flag and plane.kind == "ray"]
     for node, of in (("saturn", "body"), ("rings", "rings"))
 }
-PAGE = Path(__file__).parents[1] / "docs" / "backplanes.md"
+PAGE = Path(__file__).parents[1] / "docs" / "howto" / "backplanes.md"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""docs/batch.md: its examples run, and it names every option and every state."""
+"""docs/howto/batch.md: its examples run, and it names every option and every state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import uvisxr
 from uvisxr.batch import pipeline
 from uvisxr.cli.batch import batch
 
-PAGE = (Path(__file__).parents[1] / "docs" / "batch.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "howto" / "batch.md").read_text("utf-8")
 
 
 def blocks(kind: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""docs/from_cassini_upyp.md: every old name has a row, and every new call exists."""
+"""docs/howto/from_cassini_upyp.md: every old name has a row, and every new call exists."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from uvisxr.plot import PlotAccessor
 from uvisxr.stars.flag_files import StarFlags
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "from_cassini_upyp.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "howto" / "from_cassini_upyp.md").read_text("utf-8")
 
 #: Arguments, attributes and methods that the documentation of Cassini-UPyP 1.3.3 names.
 DOCUMENTED = """

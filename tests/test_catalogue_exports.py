@@ -540,7 +540,7 @@ def test_what_is_served_is_there(tmp_path, monkeypatch):
 
 def test_items_are_read_as_the_page_says(tables, tmp_path, monkeypatch):
     pytest.importorskip("pystac")
-    page = (Path(__file__).parent.parent / "docs" / "archive_pictures.md").read_text()
+    page = (Path(__file__).parent.parent / "docs" / "howto" / "archive_pictures.md").read_text()
     (code,) = re.findall(r"```python\n(import json.*?)```", page, re.DOTALL)
     exports.write_stac(tables, tmp_path / "stac")
     monkeypatch.chdir(tmp_path)

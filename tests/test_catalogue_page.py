@@ -1,4 +1,4 @@
-"""docs/catalogue.md: its examples run, and it names every option, column and file."""
+"""docs/howto/catalogue.md: its examples run, and it names every option, column and file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import uvisxr
 from uvisxr.catalogue import schema
 from uvisxr.cli.catalogue import catalogue
 
-PAGE = (Path(__file__).parents[1] / "docs" / "catalogue.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "howto" / "catalogue.md").read_text("utf-8")
 
 
 def blocks(kind: str) -> list[str]:

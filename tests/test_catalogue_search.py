@@ -323,7 +323,7 @@ def test_bodies_by_their_codes(made, body):
         ({"line_bin": 0}, "1 to 1024"),
         ({"where": "altt > 1"}, "did you mean 'alt'"),
         ({"where": "latitude > 1"}, "there is no column 'latitude'; did you mean 'lat'"),
-        ({"where": "qqqq > 1"}, "there is no column 'qqqq'; docs/catalogue.md lists"),
+        ({"where": "qqqq > 1"}, "there is no column 'qqqq'; docs/howto/catalogue.md lists"),
         ({"altitude": (1, 2)}, "there is no argument altitude=; did you mean alt="),
         ({"longitude": (1, 2)}, "there is no argument longitude=; did you mean lon="),
     ],

@@ -1,4 +1,4 @@
-"""docs/search.md: its examples run, and it names every argument and option."""
+"""docs/howto/search.md: its examples run, and it names every argument and option."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uvisxr.catalogue.search import Found
 from uvisxr.cli.search import search
 from uvisxr.reader import sources
 
-PAGE = (Path(__file__).parents[1] / "docs" / "search.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "howto" / "search.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def test_which_calibration_runs_on_a_simulation(which_calibration, tmp_path, mon
 def test_page_has_the_tables_of_the_real_rings(which_calibration, data, capsys):
     which_calibration.main([str(data)])
     printed = tables(capsys.readouterr().out)
-    page = tables((FOLDER.parent / "docs" / "calibration.md").read_text("utf-8"))
+    page = tables((FOLDER.parent / "docs" / "howto" / "calibration.md").read_text("utf-8"))
     for table in (printed[0], printed[2], printed[3]):
         (same,) = [one for one in page if one.keys() == table.keys()]
         np.testing.assert_allclose(list(same.values()), list(table.values()), atol=0.0015)

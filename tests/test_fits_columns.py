@@ -10,7 +10,7 @@ import pytest
 from uvisxr.backplanes import registry
 from uvisxr.fits import columns, layout
 
-PAGE = Path(__file__).parents[1] / "docs" / "fits.md"
+PAGE = Path(__file__).parents[1] / "docs" / "howto" / "fits.md"
 
 #: What units of FITS are called in the tree.
 UNITS = {"deg": "degree", "h": "hour", "km/s": "km s-1", "": "1"}

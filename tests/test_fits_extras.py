@@ -113,7 +113,7 @@ def test_attributes_of_coordinates_come_back(made, ds, tmp_path):
         names = {"pic", "pixel", "instant", "point"} | ({*tree.coords} if extras else set())
         for name in names:
             assert back[name].attrs == tree[name].attrs != {}, name
-        # As docs/fits.md has it.
+        # As docs/howto/fits.md has it.
         assert back["titan/sc_position"].dtype == back["sky/ra"].dtype == np.float32
         assert back["sky/et"].dtype == tree["sky/ra"].dtype == np.float64
 

@@ -34,7 +34,7 @@ def mean(ds: xr.Dataset, low: float, high: float) -> float:
 
 
 def test_figures_of_the_documentation(light, rings, request):
-    """docs/reflectance.md: the mean of rows 3 to 58, whichever calibration."""
+    """docs/howto/reflectance.md: the mean of rows 3 to 58, whichever calibration."""
     matrix = request.node.callspec.params["light"] == "matrix"
     bright, dark = (0.0474, 0.0092) if matrix else (0.0437, 0.0080)
     assert mean(rings, 1780, 1820) == pytest.approx(bright, abs=1e-4)

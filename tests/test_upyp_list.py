@@ -1,7 +1,8 @@
 """What Cassini-UPyP's documentation promises, line by line: each has its equal here.
 
 One line of its documentation, one test, with the value that it gives or one made by hand. What
-stands for each of its names is in docs/from_cassini_upyp.md; the modules' own tests go further.
+stands for each of its names is in docs/howto/from_cassini_upyp.md; the modules' own tests go
+further.
 """
 
 from __future__ import annotations

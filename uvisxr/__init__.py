@@ -345,8 +345,8 @@ Backplanes
 ----------
 `ds.uvis.backplanes` adds nothing to the dataset: it gives a tree, whose fields are those of lines
 of sight, rings and spacecraft above and more, (pic, pixel, instant, point). The table in
-`docs/backplanes.md` defines each, and so does the attribute `comment` of every variable, such as
-``tree["rings/in_shadow"]``.
+`docs/howto/backplanes.md` defines each, and so does the attribute `comment` of every variable, such
+as ``tree["rings/in_shadow"]``.
 
 Images
 ------

@@ -1,7 +1,7 @@
 """What Cassini-UPyP calls things: its names, and what they are here.
 
 For messages only: who types a name of Cassini-UPyP (version 1.3.3) is told the one to type instead.
-docs/from_cassini_upyp.md has all of them, with what differs in numbers.
+docs/howto/from_cassini_upyp.md has all of them, with what differs in numbers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Try every door with many hostile inputs: `python tests/fuzz [DOOR ...] [--cases N] [--seed S]`.
 
-Prints the table of docs/hostile_input.md, and what went wrong; exits with 1 if anything did.
+Prints the table of docs/project/hostile_input.md, and what went wrong; exits with 1 if any did.
 """
 
 from __future__ import annotations

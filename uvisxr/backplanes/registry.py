@@ -1,6 +1,6 @@
 """The fields of the backplanes: one entry each, with its definition.
 
-Attributes of the variables, their dimensions and types, and the table of `docs/backplanes.md`
+Attributes of the variables, their dimensions and types, and the table of `docs/howto/backplanes.md`
 follow from the entries. Fields that `geometry` has too take their unit and name from its registry.
 """
 
@@ -454,7 +454,7 @@ _TITLES = {"sky": "`/sky`", "body": "`/saturn`, `/titan`, ...", "rings": "`/ring
 
 
 def table() -> str:
-    """The table of all definitions in `docs/backplanes.md`.
+    """The table of all definitions in `docs/howto/backplanes.md`.
 
     Examples
     --------

@@ -177,7 +177,7 @@ def hint(name: object, known: Iterable[str]) -> str:
     >>> hint("latitude", SPECTRA)
     "; did you mean 'lat'?"
     """
-    return checks.nearest(name, known) or "; docs/catalogue.md lists those of both tables"
+    return checks.nearest(name, known) or "; docs/howto/catalogue.md lists those of both tables"
 
 
 def of(table: Table) -> pa.Schema:

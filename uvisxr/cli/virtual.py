@@ -37,7 +37,7 @@ def virtual(
     """Write references by which any xarray opens PRODUCT... as Zarr, without uvisxr.
 
     The data stay where they are, on disk or on a server, and are not read. Prints the path of the
-    file; docs/remote.md says how it is opened.
+    file; docs/howto/remote.md says how it is opened.
     """
     from ..references import virtual as write
 

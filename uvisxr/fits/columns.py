@@ -1,7 +1,7 @@
 """What the columns of the geometry tables hold: by the registry of the backplanes.
 
 The attributes of variables that are read, the descriptions in PDS4 labels and the table in
-`docs/fits.md` follow from it.
+`docs/howto/fits.md` follow from it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def attributes(
 
 
 def table() -> str:
-    """The table of all columns in `docs/fits.md`.
+    """The table of all columns in `docs/howto/fits.md`.
 
     Examples
     --------

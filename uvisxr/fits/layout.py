@@ -2,7 +2,7 @@
 
 Dimensions are written as in FITS, the fastest first: NX wavelengths, NY pixels along the slit, NZ
 exposures, NT instants in each, 5 points of a pixel. Where a column is found in the tree of
-backplanes stands beside it; docs/fits.md says what each means and which of it is our choice.
+backplanes stands beside it; docs/howto/fits.md says what each means and which of it is our choice.
 """
 
 from __future__ import annotations

@@ -56,11 +56,11 @@ def to_fits(
 
     The HDUs are those of the layout in its order: the calibrated cube, raw counts, calibration
     factor, background, the geometry of spacecraft, bodies, sky and rings, kernels and wavelengths.
-    docs/fits.md says what each column holds, and which of it is our choice where the layout leaves
-    it open. Rows of bodies are found by their `NAME`: `SC_GEOM` has one for each body, Saturn's
-    always, `BODY_GEOM` those of the target and of what is in or near the field, if they are a pixel
-    across. A dataset without radiances becomes a file of geometry alone, as the layout has it:
-    then no counts are in it.
+    docs/howto/fits.md says what each column holds, and which of it is our choice where the layout
+    leaves it open. Rows of bodies are found by their `NAME`: `SC_GEOM` has one for each body,
+    Saturn's always, `BODY_GEOM` those of the target and of what is in or near the field, if they
+    are a pixel across. A dataset without radiances becomes a file of geometry alone, as the layout
+    has it: then no counts are in it.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ def map(  # noqa: A001
     Each pixel's value is spread evenly over its footprint on a shell around the body, whose
     semi-axes are the body's and `altitude` each. The value of a cell is the mean of all pixels that
     saw some of it, weighted by the areas of the cell that their footprints cover: no light is lost
-    or gained. How, and what the errors are: docs/maps.md.
+    or gained. How, and what the errors are: docs/howto/maps.md.
 
     Parameters
     ----------

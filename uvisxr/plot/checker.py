@@ -480,10 +480,10 @@ def check_stars(
     """Open a map of all spectra on which clicks set and clear star flags.
 
     It works in the windows of Tk and Qt, and in notebooks after ``%matplotlib widget``, which needs
-    ipympl: docs/check_stars.md. The sliders set the limits of colours and exposures; the arrows, or
-    the keys n and b, go through nine colormaps; what is under the mouse is described above the map;
-    the list of flagged spectra scrolls by the mouse wheel, its bar, and the keys up, down, page up
-    and page down. With geometry, the disk's edge and predicted stars are marked.
+    ipympl: docs/howto/check_stars.md. The sliders set the limits of colours and exposures; the
+    arrows, or the keys n and b, go through nine colormaps; what is under the mouse is described
+    above the map; the list of flagged spectra scrolls by the mouse wheel, its bar, and the keys up,
+    down, page up and page down. With geometry, the disk's edge and predicted stars are marked.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def misbehave(
 
     The shares are a property of the detector: those of the folder's table, where a simulation wrote
     the folder. Real folders hold none; they are drawn then. The background of evil pixels is
-    like that of the others: in real data they seem to lose it too (docs/calibration.md).
+    like that of the others: in real data they seem to lose it too (docs/howto/calibration.md).
     """
     table = Folder.choose(folder).find(calibration_files.response_name(channel))
     if table is None:

@@ -108,7 +108,7 @@ def observation(
     Evil detector pixels have a response of their own, 0 to 1, with a mean that rises from 0.25 at
     the first column to 0.45 at the last and a scatter of 0.15: S is as much lower there. Their
     background is like that of the others, though in real data they seem to lose it too
-    (docs/calibration.md).
+    (docs/howto/calibration.md).
     The same arguments give the same files, byte for byte.
 
     Parameters
