@@ -203,7 +203,9 @@ def _described(entry: Entry) -> str:
     source = _source(entry.thing)
     if source:
         body += [f"`Source <{source}>`__"]
-    return "\n".join([shown, *(f"   {line}" if line else "" for line in "\n".join(body).split("\n"))])
+    return "\n".join(
+        [shown, *(f"   {line}" if line else "" for line in "\n".join(body).split("\n"))]
+    )
 
 
 def _doc(entry: Entry) -> str:

@@ -31,7 +31,9 @@ SHOWN = {
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 
 #: Code, which holds no links, or the target of one, with what is before it.
-_PART = re.compile(r"(?P<code>`+).*?(?P=code)|(?P<before>\]\()(?P<target>[^()\s]+)(?=[)\s])", re.DOTALL)
+_PART = re.compile(
+    r"(?P<code>`+).*?(?P=code)|(?P<before>\]\()(?P<target>[^()\s]+)(?=[)\s])", re.DOTALL
+)
 
 
 class Link(NamedTuple):
@@ -131,9 +133,7 @@ def on_site(text: str, source: str, root: Path = ROOT) -> str:
         kind = "tree" if (root / leads).is_dir() else "blob"
         return f"{one['before']}{GITHUB}/{kind}/main/{leads}{ending}"
 
-    return "".join(
-        part if is_code else _PART.sub(replaced, part) for part, is_code in _texts(text)
-    )
+    return "".join(part if is_code else _PART.sub(replaced, part) for part, is_code in _texts(text))
 
 
 def notebook_on_site(content: str, source: str, root: Path = ROOT) -> str:

@@ -134,7 +134,11 @@ def variables() -> str:
         for name in names:
             known = VARIABLES[name]
             attrs = known.attributes(everything)
-            notes = [str(attrs["comment"])] if "comment" in attrs and "kR" not in str(known.units) else []
+            notes = (
+                [str(attrs["comment"])]
+                if "comment" in attrs and "kR" not in str(known.units)
+                else []
+            )
             if known.standard_name:
                 notes.insert(0, f"standard name `{known.standard_name}`")
             rows.append((code(name), known.units or "", known.long_name, "; ".join(notes)))
@@ -181,7 +185,7 @@ def _entry(name: str, function: Any) -> str:
         shown = "required" if default is parameter.empty else code(_yaml(default))
         bounds = pipeline.BOUNDS.get((name, key), {})
         limits = ", ".join(
-            f"{ {'least': 'at least', 'above': 'above'}[kind]} {limit:g}"
+            f"{ {'least': 'at least', 'above': 'above'}[kind] } {limit:g}"
             for kind, limit in bounds.items()
         )
         words = f"{words}; {limits}" if limits else words
