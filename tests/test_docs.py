@@ -111,7 +111,17 @@ WITH_CODE = [
 ]
 
 
-@pytest.mark.parametrize("path", WITH_CODE, ids=name)
+#: Those that take longer: pictures of every pixel, backplanes.
+LONG = {"docs/howto/check_stars.md", "docs/howto/fits.md"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.slow if name(path) in LONG else (), id=name(path))
+        for path in WITH_CODE
+    ],
+)
 def test_code_that_is_only_shown_runs(path: Path, made, reduced, folder: Path, monkeypatch):
     """One block after the other, in one namespace; `ds` is there too, reduced."""
     text = path.read_text("utf-8")
