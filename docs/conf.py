@@ -22,7 +22,7 @@ ROOT = HERE.parent
 INVENTORIES = os.environ.pop("UVISXR_DOCS_INVENTORIES", "")
 for name in [name for name in os.environ if name.startswith("UVISXR_")]:
     del os.environ[name]
-os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 sys.path.insert(0, str(HERE / "_ext"))
 import site_api  # noqa: E402

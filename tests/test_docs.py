@@ -44,7 +44,7 @@ RUN_ELSEWHERE = {
 }
 
 #: Pages that have nothing to look at or to run yet.
-LACKING = {"docs/explanation/errors.md", "docs/howto/reflectance.md", "docs/howto/remote.md"}
+LACKING: set[str] = set()
 
 
 def name(path: Path) -> str:
