@@ -6,6 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+
 from uvisxr import __version__
 
 HERE = Path(__file__).parent
@@ -69,3 +73,26 @@ def _examples() -> None:
 
 
 _examples()
+
+# Files at the top of the repository are pages; links between them say where the files are.
+_PAGES = {
+    "README.md": "index",
+    "CHANGELOG.md": "project/changelog",
+    "CODE_OF_CONDUCT.md": "project/code_of_conduct",
+    "CONTRIBUTING.md": "project/contributing",
+    "SECURITY.md": "project/security",
+}
+
+
+def _link_pages(app: Sphinx, doctree: nodes.document) -> None:
+    for node in doctree.findall(pending_xref):
+        # MyST leaves the ending of a file that it does not find.
+        name = Path(node["reftarget"]).name.removesuffix(".md") + ".md"
+        if name in _PAGES and node.get("reftype") in ("myst", "doc", None):
+            node["refdomain"], node["reftype"] = "doc", None
+            node["reftarget"] = _PAGES[name]
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("doctree-read", _link_pages)
