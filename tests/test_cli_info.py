@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import gzip
 import os
+import platform
 import re
+import sys
+from importlib import metadata
 
+import netCDF4
+import numpy
 import pytest
+import spiceypy
+import xarray
 from click.testing import CliRunner
 from helpers.interpreter import brought
 from helpers.products import two_windows, write_product
 
-from uvisxr.cli import main
+import uvisxr
+from uvisxr.cli import main, system
 
 NAME = "FUV2005_230_15_15"
 HEAD = ["product", "channel", "slit", "target", "start", "stop", "exposures", "shape", "bins"]
@@ -163,3 +171,87 @@ def test_packed_data_that_are_damaged_are_named(product, cut):
     there.write_bytes(packed[: len(packed) // 2] if cut else packed)
     said = one_line(run(product))
     assert ("cannot unpack" if cut else "is no bz2 file but one of gz") in said
+
+
+def asked(*words) -> dict[str, str]:
+    result = CliRunner().invoke(main, ["info", "--system", *words])
+    assert (result.exit_code, result.stderr) == (0, "")
+    return dict(re.split(r" {2,}", line, maxsplit=1) for line in result.stdout.splitlines())
+
+
+def test_version_is_one_line_with_what_matters():
+    told = CliRunner().invoke(main, ["--version"]).stdout
+    assert told == (
+        f"uvisxr, version {uvisxr.__version__} (Python {platform.python_version()}, "
+        f"xarray {xarray.__version__}, numpy {numpy.__version__}, "
+        f"spiceypy {metadata.version('spiceypy')})\n"
+    )
+
+
+def test_the_system_is_described_by_what_the_libraries_say_of_themselves():
+    told = asked()
+    assert told["uvisxr"] == uvisxr.__version__
+    assert told["Python"].startswith(platform.python_version())
+    assert told["numpy"] == numpy.__version__ and told["xarray"] == xarray.__version__
+    assert told["CSPICE"] == spiceypy.tkvrsn("TOOLKIT")
+    assert told["HDF5"] == netCDF4.__hdf5libversion__
+    assert told["netCDF in C"] == netCDF4.__netcdf4libversion__
+    assert told["[matplotlib]"] == metadata.version("matplotlib")
+    assert not {"pytest", "[pytest]", "[mypy]"} & told.keys()
+
+
+def test_places_are_told_and_whether_anything_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(system.Path, "home", lambda: tmp_path / "someone")
+    calibration, cache = (tmp_path / "someone" / name for name in ("tables", "cache"))
+    calibration.mkdir(parents=True)
+    (tmp_path / "someone" / "k").mkdir()
+    monkeypatch.setenv("UVISXR_CALIBRATION", str(calibration))
+    monkeypatch.setenv("UVISXR_CACHE", str(cache))
+    monkeypatch.setenv("UVISXR_KERNELS", str(tmp_path / "someone" / "k"))
+    told = asked()
+    assert told["calibration"] == ("~/tables (the environment variable UVISXR_CALIBRATION), empty")
+    assert told["cache"] == "~/cache (UVISXR_CACHE), not found"
+    assert told["kernels"] == "~/k (UVISXR_KERNELS)"
+    (calibration / "a.dat").touch()
+    assert asked()["calibration"].endswith("UVISXR_CALIBRATION)")
+    assert not any("someone" in said for said in told.values())
+
+
+def test_what_is_broken_or_absent_ends_no_report(monkeypatch, tmp_path):
+    monkeypatch.setenv("UVISXR_CALIBRATION", str(tmp_path / "nothing"))
+    monkeypatch.setenv("UVISXR_CACHE", str(tmp_path))
+    monkeypatch.delenv("UVISXR_KERNELS", raising=False)
+    monkeypatch.setitem(sys.modules, "netCDF4", None)
+    missing = metadata.PackageNotFoundError
+
+    def version(name: str) -> str:
+        if name == "numpy":
+            raise missing(name)
+        return "1"
+
+    monkeypatch.setattr(system.metadata, "version", version)
+    told = asked()
+    assert told["numpy"] == "absent" and told["scipy"] == "1"
+    assert "halted" in told["HDF5"]
+    assert "is not a folder" in told["calibration"] and "no SPICE kernels" in told["kernels"]
+
+
+def test_nothing_of_the_environment_is_told_but_places(monkeypatch):
+    monkeypatch.setenv("UVISXR_URL_PRODUCTS", "https://secret.example.org/")
+    monkeypatch.setenv("HTTPS_PROXY", "http://name:password@proxy.example.org")
+    told = " ".join(asked().values())
+    assert "example.org" not in told and platform.node() not in told
+
+
+@pytest.mark.parametrize("words", [[], ["--system", "x.LBL"]])
+def test_products_or_the_system(words):
+    result = CliRunner().invoke(main, ["info", *words])
+    assert result.exit_code == 2 and "give either products or --system" in result.stderr
+
+
+def test_a_checkout_that_is_not_installed_is_described(monkeypatch):
+    def requires(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(system.metadata, "requires", requires)
+    assert asked()["uvisxr"] == uvisxr.__version__

@@ -15,7 +15,6 @@ from io import TextIOWrapper
 
 import click
 
-from .._version import __version__
 from ..errors import UvisWarning
 from .batch import batch
 from .catalogue import catalogue
@@ -30,8 +29,23 @@ from .search import search
 from .virtual import virtual
 
 
+def _version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from .system import version_line
+
+        click.echo(version_line())
+        ctx.exit()
+
+
 @click.group(cls=Commands)
-@click.version_option(__version__, prog_name="uvisxr")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the versions of uvisxr, Python, xarray, numpy and spiceypy, and exit.",
+)
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Turn Cassini/UVIS products into calibrated, georeferenced, binned spectra."""

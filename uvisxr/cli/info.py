@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path, pipes=True))
-def info(product: tuple[Path, ...]) -> None:
+@click.argument("product", nargs=-1, type=FilePath(path_type=Path, pipes=True))
+@click.option(
+    "--system",
+    is_flag=True,
+    help="Describe the installation instead, for bug reports: versions, threads, and where "
+    "kernels, calibration files and the cache are, with ~ for your home folder.",
+)
+def info(product: tuple[Path, ...], system: bool) -> None:
     """Describe each PRODUCT in one line.
 
     Start and stop are those of the first and the last exposure, according to the label. UNK and N/A
@@ -28,6 +34,12 @@ def info(product: tuple[Path, ...]) -> None:
     stderr, and the exit code is then 1. So are exposures without a count in data that are not
     packed, as lost ones are, which is no error.
     """
+    if system == bool(product):
+        raise click.UsageError("give either products or --system")
+    if system:
+        _describe_system()
+        return
+
     from ..pds3.product import qube_file
     from ..reader import sources, states
 
@@ -53,6 +65,15 @@ def info(product: tuple[Path, ...]) -> None:
             click.echo("  ".join(cells).rstrip())
     if failures:
         sys.exit(1)
+
+
+def _describe_system() -> None:
+    from .system import report
+
+    rows = list(report())
+    width = max(len(name) for name, _ in rows)
+    for name, said in rows:
+        click.echo(f"{name.ljust(width)}  {said}")
 
 
 def _warn_of_lost(file: QubeFile) -> None:

@@ -277,7 +277,7 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
     KernelError
         No kernels are given or furnished, or a path does not exist or cannot be read.
     """
-    origin, entries = _entries(kernels)
+    origin, entries = origin_and_entries(kernels)
     _LOG.info("kernels from %s: %s", origin, ", ".join(map(str, entries)))
     files: list[Path] = []
     folders: list[Path] = []
@@ -294,7 +294,7 @@ def sources(kernels: Kernels) -> tuple[list[Path], list[Path]]:
 
 def given(kernels: Kernels) -> list[Path]:
     """Files, meta-kernels and folders as they are given; errors as of `sources`."""
-    origin, entries = _entries(kernels)
+    origin, entries = origin_and_entries(kernels)
     return [_named_path(origin, entry) for entry in entries]
 
 
@@ -317,7 +317,14 @@ def _named_path(origin: str, entry: object) -> Path:
     return path
 
 
-def _entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
+def origin_and_entries(kernels: Kernels) -> tuple[str, list[str | Path]]:
+    """What names the kernels, and the files and folders it names: argument, option or variable.
+
+    Raises
+    ------
+    KernelError
+        None are named, and the cache has none.
+    """
     if isinstance(kernels, str | Path):
         return "kernels=", [kernels]
     if kernels is not None:
