@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,9 @@ def opened(files: Iterable[Path], memory: str = _MEMORY) -> Iterator[duckdb.Duck
         )
         with connection:
             # It would go to stdout, of programs without a file and of notebooks.
-            connection.execute("SET enable_progress_bar = false")
+            # Notebooks without ipywidgets have none, and DuckDB refuses to change it.
+            with suppress(duckdb.InvalidInputException):
+                connection.execute("SET enable_progress_bar = false")
             connection.execute("SET allowed_paths = ?", [[str(path) for path in files]])
             connection.execute("SET allowed_directories = ?", [[folder]])
             connection.execute("SET enable_external_access = false")
