@@ -728,6 +728,33 @@ def test_wrong_commands(words, says, made):
     assert says in run(made[0], *words, code=2)
 
 
+def test_where_duckdb_has_no_progress_bar(made, monkeypatch):
+    """As in a notebook without ipywidgets; nobody is told that the catalogue is damaged."""
+    import duckdb
+
+    class Without:
+        def __init__(self, connection):
+            self._connection = connection
+
+        def __getattr__(self, name):
+            return getattr(self._connection, name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            self._connection.close()
+
+        def execute(self, words, *values):
+            if "enable_progress_bar" in words:
+                raise duckdb.InvalidInputException("progress bar output is not possible")
+            return self._connection.execute(words, *values)
+
+    connect = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda *a, **k: Without(connect(*a, **k)))
+    assert len(uvisxr.search(made[0])) > 0
+
+
 def test_a_count_imports_what_it_needs(made):
     """And so is there at once: xarray and pandas alone take most of a second."""
     code = (

@@ -73,6 +73,21 @@ def test_predicted_stars_are_marked_with_their_magnitude(ds):
     assert not [line for line in panels["pixel 22"].lines if line.get_gid() == "stars"]
 
 
+def test_a_star_that_stays_has_its_magnitude_once(ds):
+    count = np.zeros((12, 60), int)
+    count[4:8, 20] = 1
+    magnitude = np.where(count > 0, [[4.0]] * 12, np.nan)
+    magnitude[7, 20] = 3.0
+    dims = ("pic", "pixel")
+    stays = ds.assign_coords(star_count=(dims, count), star_magnitude=(dims, magnitude))
+    ax = _panels(evolution(stays, pixels=[20]))["pixel 20"]
+    assert [t.get_text() for t in ax.texts][1:] == ["4.0", "3.0"]
+    # Marked still where the magnitude is lost.
+    ax = _panels(evolution(stays.drop_vars("star_magnitude"), pixels=[20]))["pixel 20"]
+    (mark,) = [line for line in ax.lines if line.get_gid() == "stars"]
+    assert mark.get_xdata().tolist() == [4, 5, 6, 7] and len(ax.texts) == 1
+
+
 @pytest.mark.slow
 def test_spectra_flagged_as_star_are_hollow_and_dark_lines_left_out(ds):
     flagged = flag(ds, [(2, 20), (3, 20)], "star")

@@ -284,6 +284,14 @@ def title_of_light(ds: xr.Dataset, light: xr.DataArray, *more: str) -> str:
     return heading(ds, angstroms(light.attrs.get("wl_range")), *more)
 
 
+def stars_of(ds: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Number of predicted stars and magnitude of the brightest, (pic, pixel); NaN if not known."""
+    count = ds["star_count"].transpose("pic", "pixel").values
+    if "star_magnitude" not in ds.variables:
+        return count, np.full(count.shape, np.nan)
+    return count, ds["star_magnitude"].transpose("pic", "pixel").values
+
+
 def with_stars(ds: xr.Dataset, catalogue: xr.Dataset | None) -> xr.Dataset:
     """The dataset with predicted stars if it has geometry; unchanged otherwise."""
     if catalogue is None:

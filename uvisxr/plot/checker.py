@@ -452,8 +452,10 @@ class StarChecker:
             if name in known.variables:
                 parts.append(f"{text} {float(known[name]):{form}}{ending}")
         if "star_count" in known.variables and int(known["star_count"]) > 0:
-            n, magnitude = int(known["star_count"]), float(known["star_magnitude"])
-            parts.append(f"{n} star{'' if n == 1 else 's'}, magnitude {magnitude:.1f}")
+            n = int(known["star_count"])
+            parts.append(f"{n} star{'' if n == 1 else 's'}")
+            if "star_magnitude" in known.variables:
+                parts.append(f"magnitude {float(known['star_magnitude']):.1f}")
         return ", ".join(parts)
 
 

@@ -190,16 +190,15 @@ class HeatMap:
             return
         order, _, x = self._abscissa
         _, y = self._ordinate
-        count, magnitude = (
-            self.ds[name].transpose("pic", "pixel").values[order][:, self.pixels]
-            for name in ("star_count", "star_magnitude")
-        )
+        count, magnitude = (field[order][:, self.pixels] for field in common.stars_of(self.ds))
         crossed = (count > 0) & np.isfinite(values[order])
         if not crossed.any():
             return
         x, y = (np.broadcast_to(a, crossed.shape)[crossed] for a in (x, y))
         ax.plot(x, y, gid="stars", **self.look["predicted"])
-        brightest = np.argsort(magnitude[crossed])[:_NAMED]
+        # The brightest; a star that stays for several exposures has its number once.
+        told, first = np.unique(magnitude[crossed], return_index=True)
+        brightest = first[np.isfinite(told)][:_NAMED]
         halo = {"facecolor": "black", "edgecolor": "none", "alpha": 0.45, "pad": 0.8}
         for one in brightest:
             ax.annotate(

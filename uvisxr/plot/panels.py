@@ -333,15 +333,15 @@ class Pages:
         self, ax: Axes, places: np.ndarray, taken: np.ndarray, values: np.ndarray, pixel: int
     ) -> None:
         """Mark the exposures in which the pixel sees predicted stars, with their magnitudes."""
-        count, magnitude = (
-            self.ds[name].transpose("pic", "pixel").values[taken, pixel]
-            for name in ("star_count", "star_magnitude")
-        )
+        count, magnitude = (field[taken, pixel] for field in common.stars_of(self.ds))
         crossed = (count > 0) & np.isfinite(values) & (values <= ax.get_ylim()[1])
         if not crossed.any():
             return
         ax.plot(places[crossed], values[crossed], gid="stars", zorder=3, **self.look["star_mark"])
-        for x in np.flatnonzero(crossed):
+        told = np.where(crossed, magnitude, np.nan)
+        # A star that stays for several exposures has its number once.
+        begins = np.isfinite(told) & (told != np.concatenate([[np.nan], told[:-1]]))
+        for x in np.flatnonzero(begins):
             ax.annotate(
                 f"{magnitude[x]:.1f}",
                 (places[x], values[x]),
