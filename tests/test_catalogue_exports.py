@@ -177,9 +177,26 @@ def test_ranges_are_those_of_the_spectra(table, tables):
         for name, column in (("incidence", "sza"), ("emergence", "ems"), ("phase", "phase")):
             ends = (row[f"{name}_min"], row[f"{name}_max"])
             assert ends == (rows[column].min(), rows[column].max())
+        rows = rows.dropna(subset="lon_min")
         widths = (rows["lon_max"].to_numpy() - rows["lon_min"].to_numpy()) % 360
         assert row["c1_resol_min"] == pytest.approx(widths.min(), rel=1e-4)
         assert row["c1_resol_max"] == pytest.approx(widths.max(), rel=1e-4)
+
+
+def test_what_looks_away_counts_for_no_place(table, tables):
+    """Not in the ranges of what looks at the body too; if all does, the sky is where it looks."""
+    rows = {name: seen(tables, name) for name in tables.products["product"].to_pylist()}
+    away = {name: of["lat"].isna() & (of["body"] != "") for name, of in rows.items()}
+    kinds = set()
+    for row in table.to_pylist():
+        here = away[row["granule_uid"]]
+        if not here.any():
+            continue
+        kinds.add((row["spatial_frame_type"], bool(here.all())))
+        assert row["target_distance_max"] == rows[row["granule_uid"]]["distance"].max()
+        if not here.all():
+            assert row["c2max"] == rows[row["granule_uid"]]["lat_max"][~here].max()
+    assert kinds == {("body", False), ("celestial", True)}
 
 
 def test_longitudes_are_the_shortest_arc_that_holds_all():
@@ -444,7 +461,7 @@ def test_boxes_hold_all_places_and_are_cut_where_they_hold_180_degrees(written, 
             x, y = np.array(ring).T
             # Exterior rings go around to the left.
             assert np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) > 0
-        spectra = seen(tables, item["id"])
+        spectra = seen(tables, item["id"]).dropna(subset="lat")
         for lon, lat in zip(-spectra["lon"].to_numpy(), spectra["lat"].to_numpy(), strict=True):
             at = (lon + 180) % 360 - 180
             assert south - 1e-3 <= lat <= north + 1e-3
