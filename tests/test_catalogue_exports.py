@@ -317,6 +317,43 @@ def test_data_files_are_beside_their_labels_and_where_they_are_served(table):
         assert row["service_title"] == "a_title"
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("A.DAT", "application/octet-stream"),
+        ("A.DAT.bz2", "application/x-bzip2"),
+        ("A.dat.gz", "application/gzip"),
+        ("A.DAT.zip", "application/zip"),
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True])
+def test_data_files_are_those_that_lie_there(name, kind, apart, tmp_path):
+    """Packed ones too, and those of another tree."""
+    one = Tables(*catalogues.tables(1))
+    trees = ("LABEL", "DATA") if apart else ("DATA", "DATA")
+    label, data = (tmp_path / tree / "D2005_230" for tree in trees)
+    for folder in (label, data):
+        folder.mkdir(parents=True, exist_ok=True)
+    (label / "A.LBL").write_text("PDS_VERSION_ID = PDS3")
+    (data / name).write_bytes(bytes(5000))
+    here = with_column(one.products, "label", [str(label / "A.LBL")])
+    served = (tmp_path, "https://pds.example")
+    (row,) = exports.epn_tap(one._replace(products=here), "a", *served).to_pylist()
+    assert row["access_url"] == f"https://pds.example/DATA/D2005_230/{name}"
+    assert (row["file_name"], row["access_format"], row["access_estsize"]) == (name, kind, 5)
+    paths = exports.write_stac(one._replace(products=here), tmp_path / "out", "a", *served)
+    asset = json.loads(paths[1].read_text())["assets"]["data"]
+    assert (asset["href"], asset["type"]) == (row["access_url"], kind)
+
+
+def test_sizes_of_packed_data_on_servers_are_not_known():
+    one = Tables(*catalogues.tables(1))
+    products = with_column(one.products, "data", ["https://pds.example/A.DAT.gz"])
+    (row,) = exports.epn_tap(one._replace(products=products)).to_pylist()
+    assert row["access_url"] == "https://pds.example/A.DAT.gz"
+    assert (row["access_format"], row["access_estsize"]) == ("application/gzip", None)
+
+
 def test_products_without_data_have_no_address(tables):
     products = with_column(tables.products, "has_data", [False] * tables.products.num_rows)
     found = exports.epn_tap(tables._replace(products=products))
