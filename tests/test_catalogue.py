@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from test_catalogue_rows import turning
 
 import uvisxr
 from uvisxr.errors import UvisWarning
@@ -36,10 +37,13 @@ BOUNDS = {
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[Path, Path]]]:
+def archive(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, list[tuple[Path, list[Path]]]]:
     """A catalogue, and labels with the kernels of each.
 
-    Titan's limb and Saturn's aurora, at the same times, and Titan in the extreme ultraviolet.
+    Titan's limb and Saturn's aurora, at the same times, and Titan in the extreme ultraviolet; and
+    what looks past Titan and away from it.
     """
     root = tmp_path_factory.mktemp("archive")
     drawn = {
@@ -59,16 +63,20 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[
             "slit": "HIGH_RESOLUTION",
             "seed": 4,
         },
+        "turning": {"start": "2009-05-01T00:00:00", "products": 2, "exposures": 30, "seed": 5},
     }
     pairs = []
     catalogue = root / "catalogue"
     for name, options in drawn.items():
         made = observation(root / name, **options)
+        labels, kernels = list(made.labels), list(made.kernels)
+        if name == "turning":
+            labels, kernels = labels[1:], turning(made, root)
         summary = uvisxr.catalogue.build(
-            made.labels, catalogue, kernels=made.kernels, workers=2, progress=False
+            labels, catalogue, kernels=kernels, workers=2, progress=False
         )
         assert summary.ok
-        pairs += [(label, made.kernels) for label in made.labels]
+        pairs += [(label, kernels) for label in labels]
     return catalogue, pairs
 
 
@@ -96,11 +104,21 @@ def opened(archive) -> pd.DataFrame:
             "time": ds["time"].values.astype("M8[us]")[pic],
             "on_disk": ds["on_disk"].values.ravel() == 1,
         }
+        # Where it rises from its beginning on, that is the lowest point of a line of sight: the
+        # spacecraft, which is higher than all other such points.
+        rising = (ds["on_disk"].values == 0) & (ds["ems"].values > 90.02)
+        highest = np.where(rising, ds["alt"].values, np.inf).min(axis=1) * (1 - 1e-12)
+        away = ds["alt"].values >= highest[:, None]
+        away_corners = ds["alt_corners"].values >= highest[:, None, None]
         for name in (*FIELDS, "ring_radius"):
             values = ds[name].values if name in ds.variables else np.full(flags.shape, np.nan)
+            if name == "ring_radius" and name in ds.variables:
+                values = np.where(ds["ring_in_front"].values == 1, values, np.nan)
+            elif name not in ("ra", "dec"):
+                values = np.where(away, np.nan, values)
             part[name] = values.ravel().astype(np.float32).astype(float)
         for name in ("lat", "alt", "lon"):
-            corners = ds[f"{name}_corners"].values
+            corners = np.where(away_corners, np.nan, ds[f"{name}_corners"].values)
             five = np.concatenate([ds[name].values[..., None], corners], axis=-1)
             part[f"{name}_all"] = [*five.reshape(-1, 5)]
         part["counts"] = ds["counts"].sum("wl", skipna=True).values.ravel()
@@ -151,6 +169,7 @@ def question(rng: np.random.Generator, rows: pd.DataFrame) -> tuple[dict[str, ob
 def whole(name: str, five: np.ndarray, low: float, high: float) -> np.ndarray:
     """Whether all of a pixel is in a range: its centre and corners, (spectrum, 5)."""
     five = five.astype(np.float32).astype(float)
+    five = np.where(np.isnan(five), five[:, :1], five)
     with np.errstate(invalid="ignore"):
         if name != "lon":
             return ((five >= low) & (five <= high)).all(axis=1)
@@ -184,6 +203,19 @@ def test_the_questions_are_of_all_kinds(opened):
         if any(name in given and given[name][0] > given[name][1] for name in PERIODS)
     ]
     assert len(wrapped) >= 2
+
+
+def test_what_looks_away_is_not_found(archive, opened):
+    """Be its altitude that of the spacecraft; nor are rings behind their planet."""
+    away = opened["alt"].isna() & opened["ra"].notna()
+    assert 200 < away.sum() < 800
+    beside = uvisxr.search(archive[0], alt=(None, None), on_disk=False, exclude=())
+    assert len(beside) == (opened["alt"].notna() & ~opened["on_disk"]).sum()
+    looking = uvisxr.search(archive[0], where="on_disk IS FALSE AND alt IS NULL", exclude=())
+    assert len(looking) == away.sum()
+    saturn = opened["target"] == "SATURN"
+    rings = uvisxr.search(archive[0], target="SATURN", ring_radius=(0, None), exclude=())
+    assert 0 < len(rings) == opened["ring_radius"].notna().sum() < saturn.sum()
 
 
 def test_what_is_found_is_opened(archive, opened):

@@ -177,9 +177,26 @@ def test_ranges_are_those_of_the_spectra(table, tables):
         for name, column in (("incidence", "sza"), ("emergence", "ems"), ("phase", "phase")):
             ends = (row[f"{name}_min"], row[f"{name}_max"])
             assert ends == (rows[column].min(), rows[column].max())
+        rows = rows.dropna(subset="lon_min")
         widths = (rows["lon_max"].to_numpy() - rows["lon_min"].to_numpy()) % 360
         assert row["c1_resol_min"] == pytest.approx(widths.min(), rel=1e-4)
         assert row["c1_resol_max"] == pytest.approx(widths.max(), rel=1e-4)
+
+
+def test_what_looks_away_counts_for_no_place(table, tables):
+    """Not in the ranges of what looks at the body too; if all does, the sky is where it looks."""
+    rows = {name: seen(tables, name) for name in tables.products["product"].to_pylist()}
+    away = {name: of["lat"].isna() & (of["body"] != "") for name, of in rows.items()}
+    kinds = set()
+    for row in table.to_pylist():
+        here = away[row["granule_uid"]]
+        if not here.any():
+            continue
+        kinds.add((row["spatial_frame_type"], bool(here.all())))
+        assert row["target_distance_max"] == rows[row["granule_uid"]]["distance"].max()
+        if not here.all():
+            assert row["c2max"] == rows[row["granule_uid"]]["lat_max"][~here].max()
+    assert kinds == {("body", False), ("celestial", True)}
 
 
 def test_longitudes_are_the_shortest_arc_that_holds_all():
@@ -298,6 +315,43 @@ def test_data_files_are_beside_their_labels_and_where_they_are_served(table):
         assert row["access_estsize"] == 4 * 64 * 1024 * 2 // 1024
         assert row["access_format"] == "application/octet-stream"
         assert row["service_title"] == "a_title"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("A.DAT", "application/octet-stream"),
+        ("A.DAT.bz2", "application/x-bzip2"),
+        ("A.dat.gz", "application/gzip"),
+        ("A.DAT.zip", "application/zip"),
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True])
+def test_data_files_are_those_that_lie_there(name, kind, apart, tmp_path):
+    """Packed ones too, and those of another tree."""
+    one = Tables(*catalogues.tables(1))
+    trees = ("LABEL", "DATA") if apart else ("DATA", "DATA")
+    label, data = (tmp_path / tree / "D2005_230" for tree in trees)
+    for folder in (label, data):
+        folder.mkdir(parents=True, exist_ok=True)
+    (label / "A.LBL").write_text("PDS_VERSION_ID = PDS3")
+    (data / name).write_bytes(bytes(5000))
+    here = with_column(one.products, "label", [str(label / "A.LBL")])
+    served = (tmp_path, "https://pds.example")
+    (row,) = exports.epn_tap(one._replace(products=here), "a", *served).to_pylist()
+    assert row["access_url"] == f"https://pds.example/DATA/D2005_230/{name}"
+    assert (row["file_name"], row["access_format"], row["access_estsize"]) == (name, kind, 5)
+    paths = exports.write_stac(one._replace(products=here), tmp_path / "out", "a", *served)
+    asset = json.loads(paths[1].read_text())["assets"]["data"]
+    assert (asset["href"], asset["type"]) == (row["access_url"], kind)
+
+
+def test_sizes_of_packed_data_on_servers_are_not_known():
+    one = Tables(*catalogues.tables(1))
+    products = with_column(one.products, "data", ["https://pds.example/A.DAT.gz"])
+    (row,) = exports.epn_tap(one._replace(products=products)).to_pylist()
+    assert row["access_url"] == "https://pds.example/A.DAT.gz"
+    assert (row["access_format"], row["access_estsize"]) == ("application/gzip", None)
 
 
 def test_products_without_data_have_no_address(tables):
@@ -444,7 +498,7 @@ def test_boxes_hold_all_places_and_are_cut_where_they_hold_180_degrees(written, 
             x, y = np.array(ring).T
             # Exterior rings go around to the left.
             assert np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) > 0
-        spectra = seen(tables, item["id"])
+        spectra = seen(tables, item["id"]).dropna(subset="lat")
         for lon, lat in zip(-spectra["lon"].to_numpy(), spectra["lat"].to_numpy(), strict=True):
             at = (lon + 180) % 360 - 180
             assert south - 1e-3 <= lat <= north + 1e-3

@@ -16,10 +16,11 @@ import xarray as xr
 from helpers.products import write_product, write_spectrum
 
 import uvisxr
-from uvisxr.catalogue import rows, schema
+from uvisxr.catalogue import looks, rows, schema
 from uvisxr.catalogue.bands import BANDS
 from uvisxr.catalogue.ranges import arcs
 from uvisxr.errors import LabelError, ProductError
+from uvisxr.instrument.detector import Bins
 from uvisxr.kernels.session import loaded
 from uvisxr.reader.sources import Product
 from uvisxr.simulate import observation
@@ -76,11 +77,14 @@ def check_body(table: pa.Table, ds: xr.Dataset) -> None:
     ds = ds.isel(at)
     for name in ("ra", "dec"):
         assert apart(column(table, name), ds[name].values, 360 * (name == "ra")).max() < 2e-5
+    # Altitudes rise along the line of sight from the spacecraft on; a tangent has 90 degrees.
+    away = (ds["on_disk"].values == 0) & (ds["ems"].values > 90.005)
     for name, period in FIELDS.items():
         if name not in ds.variables:
             assert np.isnan(column(table, name)).all()
             continue
-        found, expected = column(table, name), ds[name].values
+        unseen = ds["ring_in_front"].values == 0 if name.startswith("ring") else away
+        found, expected = column(table, name), np.where(unseen, np.nan, ds[name].values)
         np.testing.assert_array_equal(np.isnan(found), np.isnan(expected), err_msg=name)
         scale = np.maximum(1.0, abs(expected)) if name in ("alt", "ring_radius") else 360.0
         error = apart(found, expected, period) / scale
@@ -91,6 +95,11 @@ def check_body(table: pa.Table, ds: xr.Dataset) -> None:
     np.testing.assert_array_equal(
         column(table, "on_disk"), np.where(known, ds["on_disk"].values, np.nan)
     )
+    for name in ("lon_min", "lon_max", "lat_min", "lat_max", "alt_min", "alt_max"):
+        np.testing.assert_array_equal(np.isfinite(column(table, name)), known & ~away)
+    # Ranges where some corners look away, and others do not, have a test of their own.
+    mixed = ds["alt_corners"].values.max(axis=1) > 0.99 * ds["sc_alt"].values
+    known &= ~(away | mixed)
     distance = column(table, "distance")
     assert np.nanmax(abs(distance / ds["target_distance"].values - 1), initial=0) < 1e-6
     for name in ("lat", "alt"):
@@ -196,6 +205,73 @@ class TestTable:
                 grazing = 0.02 / max(math.cos(math.radians(row["ems"])), 1e-3)
                 assert row["lat"] == pytest.approx(math.degrees(lat), abs=grazing)
                 assert apart(row["lon"], -math.degrees(lon), 360) < 4 * grazing
+
+
+@pytest.fixture(scope="module")
+def turned(titan, tmp_path_factory) -> list[Path]:
+    return turning(titan, tmp_path_factory.mktemp("turning"))
+
+
+class TestLookingAway:
+    """The lowest point of a line of sight that leads away from the body is the spacecraft."""
+
+    @pytest.mark.slow
+    def test_has_no_place(self, titan, turned):
+        found = read(titan.labels[1], turned)
+        table = of(found, 0, "TITAN")
+        check_body(table, uvisxr.open_product(titan.labels[1]).uvis.geometry(turned))
+        away = np.isnan(column(table, "alt"))
+        assert 300 < away.sum() < 700
+        for name in GEOMETRY:
+            if not name.startswith("ring"):
+                known = np.isfinite(column(table, name))
+                is_told = name in ("on_disk", "distance")
+                assert (known if is_told else known == ~away).all(), name
+        assert not column(table, "on_disk")[away].any()
+        assert np.nanmax(column(table, "ems")) < 90.005
+        # It is known where they look.
+        assert (found.product["pointing"], found.product["geometry_note"]) == ("all", "")
+
+    @pytest.mark.parametrize("bin_", [4, 20])
+    def test_against_scalar_spice(self, titan, turned, tmp_path, bin_):
+        label = Path(shutil.copy(titan.labels[1], tmp_path))
+        shutil.copy(titan.labels[1].with_suffix(".DAT"), tmp_path)
+        text, number = re.subn(r"(LINE_BIN +=) 1\b", rf"\1 {bin_}", label.read_text())
+        assert number == 1
+        label.write_text(text)
+        ds = uvisxr.open_product(label)
+        et, bins = ds["et"].values, Bins.of(ds)
+        at = looks.read(et, [bins], ("FUV", ds.attrs["slit"], "telescope"), turned, "TITAN")
+        rays = at.view.pixel_vectors(bins) @ np.swapaxes(at.attitude, -1, -2)[:, None]
+        table = of(read(label, turned), 0, "TITAN")
+        part = 0
+        with loaded(turned):
+            for row in table.to_pylist():
+                # Those at right angles to Titan, give or take the slit.
+                if not 3 <= row["pic"] <= 9:
+                    continue
+                seen = [
+                    spiceypy.tangpt(
+                        *("ELLIPSOID", "TITAN", et[row["pic"]], "IAU_TITAN", "CN+S"),
+                        *("TANGENT POINT", "CASSINI", "J2000", ray),
+                    )
+                    for ray in rays[row["pic"], row["pixel"]]
+                ]
+                height = np.array([one[1] for one in seen])
+                ahead = np.array([one[2] > 0 for one in seen])
+                assert (row["alt"] is not None) == ahead[0]
+                if not ahead[0]:
+                    assert row["alt_min"] is row["lon_max"] is row["lat_min"] is None
+                    continue
+                part += not ahead.all()
+                near = {"rel": 1e-6, "abs": 0.1}
+                assert row["alt_min"] == pytest.approx(height[ahead].min(), **near)
+                assert row["alt_max"] == pytest.approx(height[ahead].max(), **near)
+        assert part
+
+    def test_ranges_are_of_what_does_not(self):
+        low, high = arcs(np.array([350.0]), np.array([[np.nan, 5.0, 355.0, np.nan]]))
+        assert (low[0], high[0]) == (350.0, 5.0)
 
 
 class TestCounts:
@@ -497,6 +573,33 @@ def retargeted(label: Path, folder: Path, target: str) -> Path:
     copy = folder / label.name
     copy.write_text(text)
     return copy
+
+
+def turning(titan, folder: Path) -> list[Path]:
+    """The kernels of a simulation that looks elsewhere in the second product: along the slit
+    through what is at right angles to Titan, and away from it."""
+    et = uvisxr.open_product(titan.labels[1])["et"].values
+    (old,) = [path for path in titan.kernels if path.suffix == ".bc"]
+    new = folder / old.name
+    angles = np.radians([0, 30, 60, 87, 88, 89, 90, 91, 92, 93, 120, 150, 180, 270, 300])
+    with loaded(titan.kernels):
+        ticks = np.array([spiceypy.sce2c(-82, one) for one in et])
+        # A little more time at both ends, for rounding.
+        ticks[[0, -1]] += [-1.0, 1.0]
+        turns = [
+            spiceypy.m2q(
+                spiceypy.rotate(angle, 1) @ spiceypy.pxform("J2000", "CASSINI_SC_COORD", one)
+            )
+            for angle, one in zip(angles, et, strict=True)
+        ]
+        handle = spiceypy.ckopn(str(new), "turning", 0)
+        spiceypy.ckw03(
+            handle,
+            *(ticks[0], ticks[-1], -82000, "J2000", False, "turning", ticks.size, ticks),
+            *(np.array(turns), np.zeros((ticks.size, 3)), 1, [ticks[0]]),
+        )
+        spiceypy.ckcls(handle)
+    return [*(path for path in titan.kernels if path != old), new]
 
 
 def without_half_of_the_pointing(titan, folder: Path) -> tuple[list[Path], bool]:

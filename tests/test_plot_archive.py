@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow as pa
@@ -203,6 +205,8 @@ def chosen(tables: Tables, body: str, **only) -> dict[str, np.ndarray]:
     spectra = spectra[(spectra["body"] == body) & (spectra["quality"].to_numpy() & 9 == 0)]
     for name, value in only.items():
         spectra = spectra[spectra[name] == value]
+    # What looks away from the body sees no place on it.
+    spectra = spectra[spectra["lat"].notna()]
     return {name: spectra[name].to_numpy() for name in ("lon", "lat", "phase")}
 
 
@@ -261,7 +265,7 @@ def test_ends_of_the_circle_and_poles_are_in_cells(tables):
 
 
 def test_the_map_counts_to_the_west_and_says_what_it_shows(tables):
-    ax = pictures.looks(tables, "titan", channel="FUV")
+    ax = pictures.looks(tables, "titan", channel="FUV", spacing=2.0)
     assert ax.get_xlabel() == "West longitude (°)"
     assert ax.get_xlim() == (360.0, 0.0)
     assert ax.get_ylim() == (-90.0, 90.0)
@@ -270,9 +274,55 @@ def test_the_map_counts_to_the_west_and_says_what_it_shows(tables):
     assert title.startswith(f"Titan, {number:,} spectra, FUV, 20")
     (mesh,) = (one for one in ax.collections if one.get_gid() == "map")
     assert isinstance(mesh.norm, LogNorm)
-    assert mesh.norm.vmin == 1.0
+    # Those of one spectrum are no gaps, at a fifth of the colours.
+    assert mesh.norm(1.0) == pytest.approx(0.2)
     (bar,) = ax.child_axes
     assert bar.get_ylabel().replace("\n", " ") == "Spectra in a cell of 2° × 2°"
+
+
+@pytest.mark.slow
+def test_few_spectra_have_larger_cells(tables):
+    """Else rows of pixels beat against those of cells."""
+    few = tables._replace(spectra=tables.spectra.take(np.arange(0, tables.spectra.num_rows, 11)))
+    ax = pictures.looks(few, "TITAN")
+    (bar,) = ax.child_axes
+    side = int(re.search(r"cell of (\d+)°", bar.get_ylabel().replace("\n", " "))[1])
+    sides = (2, 3, 5, 10)
+    assert side > 2
+    rows = chosen(few, "TITAN")
+    for one in sides[: sides.index(side) + 1]:
+        edges = np.linspace(-90, 90, 180 // one + 1), np.linspace(0, 360, 360 // one + 1)
+        counts, *_ = np.histogram2d(rows["lat"], rows["lon"], edges)
+        assert (np.median(counts[counts > 0]) >= 4) == (one == side) or one == side == 10
+
+
+def test_altitudes_are_chosen(tables):
+    ax = pictures.looks(tables, "TITAN", part="limb", alt=(300, 1200.0), spacing=10.0)
+    rows = tables.spectra.to_pandas()
+    there = rows["alt"].between(300, 1200) & (rows["body"] == "TITAN") & ~rows["on_disk"].eq(True)
+    number = (there & (rows["quality"].to_numpy() & 9 == 0)).sum()
+    title = ax.get_title().replace("\N{NO-BREAK SPACE}", " ")
+    assert title.startswith(f"Titan, {number:,} spectra, limb, 300 to 1200 km, ")
+    assert pictures._heights(None, 500.0) == "up to 500 km"
+    assert pictures._heights(1e3, None) == "from 1000 km up"
+    with pytest.raises(ArgumentError, match="the lower end first"):
+        pictures.looks(tables, "TITAN", alt=(5, 1))
+
+
+@pytest.mark.slow
+def test_colours_that_end_before_the_values_are_told(tables):
+    """Of angles they do not; of altitudes some lie far from the others."""
+    phase = pictures.looks(tables, "SATURN", by="phase")
+    (mesh,) = (one for one in phase.collections if one.get_gid() == "map")
+    values = mesh.get_array().compressed()
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (values.min(), values.max())
+    assert "values" not in phase.get_title()
+    alt = pictures.looks(tables, "SATURN", by="alt")
+    (mesh,) = (one for one in alt.collections if one.get_gid() == "map")
+    values = mesh.get_array().compressed()
+    assert mesh.norm.vmin > values.min() or mesh.norm.vmax < values.max()
+    said = f"values {values.min():.4g} to {values.max():.4g}".replace("-", "\N{MINUS SIGN}")
+    assert said in alt.get_title().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_a_median_is_named_with_its_unit(tables):
@@ -329,7 +379,8 @@ def test_a_folder_gives_what_its_tables_give(folder, tables):
 
 
 def test_a_search_finds_as_many_as_a_map_shows(folder):
-    found = uvisxr.search(folder, body="TITAN", channel="FUV", exclude=("lost", "dark_line"))
+    blind = ("lost", "dark_line")
+    found = uvisxr.search(folder, body="TITAN", channel="FUV", exclude=blind, lat=(-90, 90))
     ax = pictures.looks(folder, "TITAN", channel="FUV", spacing=10.0)
     assert f"{len(found):,} spectra" in ax.get_title().replace("\N{NO-BREAK SPACE}", " ")
 

@@ -2,7 +2,7 @@
 
 Every value is drawn at random, but has the ranges and the relations of real ones: a limb scan has
 altitudes, a disk has negative ones, longitudes wrap around, some products have no pointing and some
-are of no body.
+are of no body, some lines of sight look away and some rings are hidden.
 """
 
 from __future__ import annotations
@@ -93,10 +93,17 @@ def tables(
     }
     sky = {"ra": near(0, 360, 0.5) % 360, "dec": np.clip(near(-88, 88, 0.5), -90, 90)}
     rings = {"ring_radius": np.exp(near(11, 13, 0.01)), "ring_longitude": near(0, 360, 1.0) % 360}
+    more = np.random.default_rng((seed, first, 1))
+    # Scans that go on until they look away from the body, and products that do nothing else.
+    share = np.where(more.random(products) < 0.1, more.choice([0.3, 1.0], products), 0.0)
+    away = ((pic + pixel / pixels) / exposures >= 1 - share[of]) & ~nothing
+    seen["on_disk"] &= ~away
+    places = [name for name in seen if name not in ("on_disk", "distance")]
     unknown = {
         **dict.fromkeys(seen, nothing),
+        **dict.fromkeys(places, nothing | away),
         **dict.fromkeys(sky, ~pointed[of]),
-        **dict.fromkeys(rings, body[of] != "SATURN"),
+        **dict.fromkeys(rings, (body[of] != "SATURN") | seen["on_disk"] & (more.random(n) < 0.5)),
     }
     values |= seen | sky | rings
     for name, band in BANDS.items():

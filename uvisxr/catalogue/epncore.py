@@ -21,6 +21,7 @@ from .. import parts, targets
 from ..errors import ProductError
 from ..instrument.channel import channel as channel_of
 from ..instrument.detector import Window
+from ..pds3 import pairs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,9 @@ _LIGHT = 2.99792458e18
 
 #: The Julian date of 1970, and microseconds of a day.
 _EPOCH, _DAY = 2_440_587.5, 86_400e6
+
+#: Media types of packed files.
+_PACKED = {".BZ2": "application/x-bzip2", ".GZ": "application/gzip", ".ZIP": "application/zip"}
 
 #: Kilobytes of an exposure: a data file holds the whole detector, 64 rows of 1024 words.
 _KBYTES = 128
@@ -219,6 +223,31 @@ def _file_name(path: str) -> str:
     return unquote(name) if parts.is_web(path) else name
 
 
+def media_type(path: str) -> str:
+    """What a data file is, by its name.
+
+    Examples
+    --------
+    >>> from uvisxr.catalogue.epncore import media_type
+    >>> media_type("A.DAT"), media_type("https://pds.example/A.DAT.bz2")
+    ('application/octet-stream', 'application/x-bzip2')
+    """
+    return _PACKED.get(_packing(path), "application/octet-stream")
+
+
+def _packing(path: str) -> str:
+    """What a data file is packed as, by its name; empty if it is not."""
+    kind = pairs.split(Path(_file_name(path)))[1]
+    return kind if kind in pairs.PACKINGS else ""
+
+
+def _kbytes(path: str, size: int | None, exposures: float) -> int | None:
+    """Kilobytes of a data file, None if only its server knows."""
+    if size is not None:
+        return -(-size // 1024)
+    return int(exposures * _KBYTES) if np.isfinite(exposures) and not _packing(path) else None
+
+
 def table(granules: pa.Table, title: str, address: Callable[[str | None], str | None]) -> pa.Table:
     """A row of EPNcore for each row of `granules.of`.
 
@@ -278,7 +307,8 @@ def _values(
     def times(name: str) -> np.ndarray:
         return np.asarray(granules[name].cast("timestamp[us]").to_numpy(zero_copy_only=False))
 
-    channels, urls = texts("channel"), [address(path) for path in texts("file")]
+    channels, files = texts("channel"), texts("file")
+    urls = [address(path) for path in files]
     start, stop = (_julian(times(name)) for name in ("time_start", "time_stop"))
     exposure, exposures = numbers("exposure"), numbers("exposures")
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -312,12 +342,14 @@ def _values(
         **dict.fromkeys(TIMESTAMPS, indexed),
         "service_title": [title] * rows,
         "access_url": urls,
-        "access_format": ["application/octet-stream" if url else None for url in urls],
-        "access_estsize": [
-            int(n * _KBYTES) if url and np.isfinite(n) else None
-            for url, n in zip(urls, exposures, strict=True)
+        "access_format": [
+            media_type(path) if url else None for url, path in zip(urls, files, strict=True)
         ],
-        "file_name": [_file_name(path) if path else None for path in texts("file")],
+        "access_estsize": [
+            _kbytes(path, size, n) if url else None
+            for url, path, size, n in zip(urls, files, texts("bytes"), exposures, strict=True)
+        ],
+        "file_name": [_file_name(path) if path else None for path in files],
         "messenger": ["EUV" if channel == "EUV" else "UV" for channel in channels],
         "time_scale": ["UTC"] * rows,
     }

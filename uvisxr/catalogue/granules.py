@@ -4,12 +4,18 @@ For standards that know products and not spectra. Angles are ranges over the spe
 that look at the body of its target, lost ones and those of rows that the slit does not light left
 out. A range of longitudes is the shortest that holds those of all pixels: what is left of the
 circle without the widest gap between them.
+
+Data files are those that lie beside the labels now, packed ones too. Of labels that are not there,
+as in a catalogue from another computer, they are taken to be named as the archive names them.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..parts import is_local
+from ..pds3 import pairs
 from .database import BLIND
 
 if TYPE_CHECKING:
@@ -67,11 +73,8 @@ _RANGES = ", ".join(
     )
 )
 
-#: The data file beside a label, in letters of the same case, as the archive has them.
-_BESIDE = r"""
-    CASE WHEN regexp_matches(label, '\.LBL$') THEN regexp_replace(label, '\.LBL$', '.DAT')
-    WHEN regexp_matches(label, '\.lbl$') THEN regexp_replace(label, '\.lbl$', '.dat') END
-"""
+#: Ending of the data file beside a label, in letters of the same case, as the archive has them.
+_BESIDE = {".LBL": ".DAT", ".lbl": ".dat"}
 
 _QUERY = f"""
     WITH seen AS (
@@ -82,8 +85,7 @@ _QUERY = f"""
     ),
     lon AS ({_LON}),
     ra AS ({_RA})
-    SELECT *, CASE WHEN coalesce(data, '') <> '' THEN data WHEN has_data THEN {_BESIDE} END AS file
-    FROM products
+    SELECT * FROM products
     LEFT JOIN seen USING (product) LEFT JOIN lon USING (product) LEFT JOIN ra USING (product)
     WHERE status = 'done' AND time_start IS NOT NULL
     ORDER BY time_start, product
@@ -93,10 +95,38 @@ _QUERY = f"""
 def of(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     """The products with a time that did not fail, in order of time, and their ranges.
 
-    Beside the columns of `products`: `file`, the data file; `lat_least` and `lat_most`, degrees,
+    Beside the columns of `products`: `file`, the data file, and `bytes`, its size if it is there;
+    `lat_least` and `lat_most`, degrees,
     and so of `alt` (km, from 0 on), `dec`, `sza`, `ems`, `phase`, `distance` (km), and of widths
     of pixels `lat_width`, `lon_width`, `alt_width`; `lon_first` to `lon_last`, west-positive, and
     `ra_first` to `ra_last`, degrees, which run through 360 where the first is the larger;
     `sza_disk` and `ems_disk`, medians of the `disk` spectra that look at the body.
     """
-    return connection.sql(_QUERY).to_arrow_table()
+    import pyarrow as pa
+
+    found = connection.sql(_QUERY).to_arrow_table()
+    told = zip(*(found[name].to_pylist() for name in ("label", "data", "has_data")), strict=True)
+    files = [_file(*row) for row in told]
+    sizes = [None if file is None else _size(file) for file in files]
+    return found.append_column("file", pa.array(files, pa.string())).append_column(
+        "bytes", pa.array(sizes, pa.int64())
+    )
+
+
+def _file(label: str, data: str | None, has_data: bool | None) -> str | None:
+    """The path or URL of a product's data file; None if it has none."""
+    if data or not has_data:
+        return data or None
+    path = Path(label)
+    if is_local(label) and pairs.is_file(path):
+        there = pairs.data_of(path)
+        if there is not None and pairs.split(there)[1] != pairs.ELSEWHERE:
+            return str(there)
+    if path.suffix not in _BESIDE:
+        return None
+    return label.removesuffix(path.suffix) + _BESIDE[path.suffix]
+
+
+def _size(file: str) -> int | None:
+    path = Path(file)
+    return path.stat().st_size if is_local(file) and pairs.is_file(path) else None

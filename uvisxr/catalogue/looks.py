@@ -3,6 +3,10 @@
 A body is in view of an exposure if its disk, or those of Saturn and its rings, comes within 10 mrad
 of the slit, as in `uvisxr.backplanes`. All else is as in `uvisxr.geometry.los`, with every corner
 that two pixels share computed once, and of the corners only what ranges are made of.
+
+What is not seen is left out, as it would be found: a line of sight that looks away from the body
+has its lowest point at the spacecraft, and one that meets the body does not reach the ring plane
+behind it.
 """
 
 from __future__ import annotations
@@ -229,7 +233,7 @@ def directions(looks: Looks, bins: Bins) -> dict[str, np.ndarray]:
 def fields_of(looks: Looks, seen: Seen, bins: Bins) -> dict[str, np.ndarray]:
     """What the pixels of a window see of a body: the `COLUMNS`, float32 (k, pixel).
 
-    NaN where nothing is known; `on_disk` is 1, 0 or NaN.
+    NaN where nothing is known, or seen; `on_disk` is 1, 0 or NaN.
     """
     vectors = looks.view.pixel_vectors(bins)
     shape = (seen.pics.size, len(vectors))
@@ -249,6 +253,7 @@ def fields_of(looks: Looks, seen: Seen, bins: Bins) -> dict[str, np.ndarray]:
             found = _look(seen.state.part(rows), points @ np.swapaxes(turn, -1, -2), of_corners)
             direction, lat = summits.of(seen.state.part(rows))
             held = summits.within(vectors[:, 1:], direction @ turn)
+            held &= np.isfinite(found["lat"])[:, None]
             _spread(found, held, np.broadcast_to(lat[..., None], held.shape))
             for name, values in found.items():
                 table[name][rows] = narrow(values, SPECTRA[name].period)
@@ -267,22 +272,40 @@ def _look(state: TargetState, turned: np.ndarray, of_corners: np.ndarray) -> dic
     rays, m = Rays.of(state, turned), len(of_corners)
     sight = Sight.of(rays)
     points = sight.points()
-    lon, lat = sphere.longitude(points.position), sphere.latitude(points.position)
+    # The lowest point of a ray that looks away is the spacecraft.
+    away = sight.distance <= 0
+    lon, lat, alt = (
+        np.where(away, np.nan, values)
+        for values in (
+            sphere.longitude(points.position),
+            sphere.latitude(points.position),
+            sight.altitude,
+        )
+    )
     centres = Points(*(getattr(points, field.name)[:, :m] for field in fields(Points)))
     at = surface_fields(state, centres)
-    found = {name: at[name] for name in ("sza", "ems", "phase", "lt")}
-    found |= {"lon": sphere.wrap(-lon[:, :m]), "lat": lat[:, :m], "alt": sight.altitude[:, :m]}
-    found["on_disk"] = np.where(np.isfinite(found["alt"]), sight.hit[:, :m], np.nan)
-    for name, values in {"lat": lat, "alt": sight.altitude}.items():
+    found = {
+        name: np.where(away[:, :m], np.nan, at[name]) for name in ("sza", "ems", "phase", "lt")
+    }
+    found |= {"lon": sphere.wrap(-lon[:, :m]), "lat": lat[:, :m], "alt": alt[:, :m]}
+    found["on_disk"] = np.where(np.isfinite(sight.altitude), sight.hit, np.nan)[:, :m]
+    for name, values in {"lat": lat, "alt": alt}.items():
         around = [values[:, m + index] for index in of_corners.T]
-        found[f"{name}_min"] = np.minimum.reduce([found[name], *around])
-        found[f"{name}_max"] = np.maximum.reduce([found[name], *around])
+        # Of corners that look away nothing counts; of a centre that does, no corner.
+        for end, of in (("min", np.fmin), ("max", np.fmax)):
+            ends = of.reduce([found[name], *around])
+            found[f"{name}_{end}"] = np.where(away[:, :m], np.nan, ends)
     west = sphere.wrap(-lon[:, m:])
     low, high = arcs(found["lon"].ravel(), west[:, of_corners].reshape(-1, 4))
     found["lon_min"], found["lon_max"] = low.reshape(-1, m), high.reshape(-1, m)
     if state.body.ringed:
         some = Rays(state, rays.direction[:, :m], rays.scale[:, :m])
-        found |= ring_place(state, crossings(some))
+        crossed = crossings(some)
+        hidden = sight.surface[:, :m] < crossed.distance
+        found |= {
+            name: np.where(hidden, np.nan, values)
+            for name, values in ring_place(state, crossed).items()
+        }
     return found
 
 

@@ -6,6 +6,7 @@ They draw sums that DuckDB makes, so that it does not matter to them how many sp
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -18,7 +19,7 @@ from ..maps.grids import Cylindrical, Polar
 from ..maps.spheroid import Spheroid
 from . import totals
 from .database import Tables, of, opened
-from .question import body_of
+from .question import body_of, ends
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,8 +101,9 @@ def looks(
     by: totals.Shown = "count",
     channel: ChannelName | None = None,
     part: totals.Part | None = None,
+    alt: tuple[float | None, float | None] | None = None,
     pole: Pole | None = None,
-    spacing: float = 2.0,
+    spacing: float | None = None,
     cmap: str | Colormap | None = None,
     norm: str | Normalize | None = None,
     vmin: float | None = None,
@@ -111,8 +113,9 @@ def looks(
 ) -> Axes:
     """Draw where on a body the spectra of a catalogue looked, each at the centre of its pixel.
 
-    Beside the disk that is the tangent point. Spectra that were lost, and those of rows that the
-    slit does not light, do not count; others with a flag, such as partial ones, do.
+    Beside the disk that is the tangent point, however high; those that look away from the body do
+    not count. Nor do spectra that were lost, and those of rows that the slit does not light; others
+    with a flag, such as partial ones, do.
 
     Parameters
     ----------
@@ -125,17 +128,21 @@ def looks(
     channel : {"FUV", "EUV"}, optional
         Only this channel.
     part : {"disk", "limb"}, optional
-        Only lines of sight that meet the body, or that do not.
+        Only lines of sight that meet the body, or that pass it.
+    alt : (float, float), optional
+        Only altitudes in this range, km, None for an open end.
     pole : {"north", "south"}, optional
         A map about a pole down to 45 degrees, of cells of one area on a sphere.
-    spacing : float
-        Side of a cell, degrees; of a polar map that at the pole.
+    spacing : float, optional
+        Side of a cell, degrees; of a polar map that at the pole. Default: 2, or as much more, up
+        to 10, as it takes for half of those that are looked at to hold four spectra.
     cmap : str or Colormap, optional
         Default: that of the style, inferno.
     norm : str or Normalize, optional
         Default: logarithmic for numbers of spectra, else linear.
     vmin, vmax : float, optional
-        Limits of the colours.
+        Limits of the colours. Default: of all values; of altitudes and distances without the
+        outermost, which the title then says.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
@@ -161,17 +168,22 @@ def looks(
         ("pole", pole, Pole | None),
     ):
         checks.choice(name, value, kind)
-    checks.number("spacing", spacing, "degrees", least=0.1, most=30.0)
+    if spacing is not None:
+        checks.number("spacing", spacing, "degrees", least=0.1, most=30.0)
+    low, high = (None, None) if alt is None else ends("alt", alt)
     archive = _drawing()
     wanted = body_of(body)
-    chosen = totals.Chosen(wanted, channel, part)
-    grid = _grid(pole, spacing)
+    chosen = totals.Chosen(wanted, channel, part, (low, high))
     with opened(of(catalogue, wanted, channel)) as connection:
+        if spacing is None:
+            spacing = totals.spacing(connection, chosen, partial(_grid, pole))
+        grid = _grid(pole, spacing)
         found, spectra = totals.looks(connection, chosen, grid, by)
         time = totals.span(connection, chosen) if spectra else None
     if not spectra:
         _refuse(body, wanted, catalogue)
     notes = [str(one) for one in (channel, part) if one is not None]
+    notes += [_heights(low, high)] if (low, high) != (None, None) else []
     notes += [f"{pole} pole"] if pole else []
     notes += [_between(*time)] if time is not None else []
     cell = f"{spacing:g}° × {spacing:g}°"
@@ -223,6 +235,12 @@ def _written(target: str) -> str:
     if not target:
         return "none"
     return target if len(target) < 4 and not targets.is_body(target) else target.capitalize()
+
+
+def _heights(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"up to {high:g} km" if low is None else f"from {low:g} km up"
+    return f"{low:g} to {high:g} km"
 
 
 def _between(first: np.datetime64, last: np.datetime64) -> str:

@@ -436,6 +436,11 @@ def _range(name: str, given: Any, mode: Mode) -> Term:
     return Term(said, reduce(operator.and_, parts), frozenset(columns), needs)
 
 
+def ends(name: str, given: Any) -> tuple[float | None, float | None]:
+    """Ends of a range that is asked of a column, None where open, as `search` takes them."""
+    return _ends(name, given, SPECTRA[name])
+
+
 def _ends(name: str, given: Any, column: Column) -> tuple[float | None, float | None]:
     """Ends as numbers of the column's precision, None where open."""
     unit = f", {column.units}" if column.units else ""

@@ -15,7 +15,7 @@ def arcs(lon: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     lon : ndarray, (n,)
         Of the centres, degrees.
     corners : ndarray, (n, k)
-        Of the corners.
+        Of the corners; NaN of those that do not count.
 
     Returns
     -------
@@ -30,6 +30,7 @@ def arcs(lon: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> arcs(lon, corners)
     (array([358., 130.]), array([ 1., 40.]))
     """
+    corners = np.where(np.isnan(corners), lon[:, None], corners)
     aside = sphere.signed(corners - lon[:, None])
     first, last = np.minimum(aside.min(axis=1), 0.0), np.maximum(aside.max(axis=1), 0.0)
     low, high = lon + first, lon + last

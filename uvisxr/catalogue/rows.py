@@ -191,7 +191,7 @@ def _is_known(spectra: pa.Table) -> bool:
     """Whether all places on bodies are known: not of a body without shape or rotation."""
     import pyarrow.compute as pc
 
-    return not spectra.filter(pc.not_equal(spectra["body"], ""))["lon"].null_count
+    return not spectra.filter(pc.not_equal(spectra["body"], ""))["on_disk"].null_count
 
 
 def _why(reasons: list[str], warned: list[str]) -> str:

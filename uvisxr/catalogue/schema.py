@@ -7,11 +7,16 @@ body that its product is of, be it in view or not, is `primary`; where the produ
 nothing is known of where it looked, that row has no body (""), so that each spectrum has exactly
 one primary row. What is not known is null, as all of an exposure without pointing.
 
+So is what is not seen. A line of sight that looks away from the body, rather than at or past it,
+comes nearest to it at the spacecraft: such a row has the body's `distance`, is not `on_disk`, and
+all from `lon` to `lt` is null. So are `ring_radius` and `ring_longitude` where the body hides the
+crossing of the ring plane.
+
 Angles, altitudes and times are those of `ds.uvis.geometry` at mid exposure: `help(uvisxr)` defines
 them. Longitudes count west-positive. Ranges are those over the centre and the corners of the pixel;
 of latitudes also over the poles and the northern and southern ends of the limb, where the pixel
-holds them. `lon_min` to `lon_max` runs through 360 where `lon_min` is the larger, and is 0 to 360
-where the pixel holds a pole.
+holds them, and without corners that look away. `lon_min` to `lon_max` runs through 360 where
+`lon_min` is the larger, and is 0 to 360 where the pixel holds a pole.
 """
 
 from __future__ import annotations
@@ -148,7 +153,7 @@ SPECTRA: dict[str, Column] = {
     "phase": _between("phase angle"),
     "lt": Column("float32", "local solar time", _H, 24.0),
     "distance": _far("distance of the spacecraft from the body's centre"),
-    "ring_radius": _far("where the ring plane is crossed, of giant planets"),
+    "ring_radius": _far("where the ring plane is crossed, of giant planets; null if hidden"),
     "ring_longitude": Column("float32", "longitude there, prograde from the node", _DEG, 360.0),
     "counts": Column("float64", "counts of the whole spectrum", _COUNT),
     **{

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .epncore import eastward, target
+from .epncore import eastward, media_type, target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,7 +128,7 @@ def _geometry(box: Sequence[float]) -> dict[str, Any]:
 def _assets(row: dict[str, Any], address: _Address) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, path, kind, role, title in (
-        ("data", row["file"], "application/octet-stream", "data", "counts"),
+        ("data", row["file"], media_type(row["file"] or ""), "data", "counts"),
         ("label", row["label"], "text/plain", "metadata", "PDS3 label"),
     ):
         href = address(path)

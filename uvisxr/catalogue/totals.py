@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -30,6 +31,10 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 365, 3650)
 _MOST = 240
 
 _DAY = 86_400_000_000
+
+#: Sides of cells of maps, degrees; the first is taken of which half hold so many spectra.
+_SIDES = (2.0, 3.0, 5.0, 10.0)
+_SEVERAL = 4
 
 
 class Amounts(NamedTuple):
@@ -61,21 +66,28 @@ class Chosen:
     channel : {"EUV", "FUV"}, optional
     part : {"disk", "limb"}, optional
         Where the line of sight meets the body, or passes it.
+    alt : (float, float), optional
+        Altitudes, km, both included; None for an open end.
     """
 
     body: str
     channel: str | None = None
     part: Part | None = None
+    alt: tuple[float | None, float | None] = (None, None)
 
     def where(self) -> tuple[str, dict[str, Any]]:
         """The condition in SQL, and its parameters."""
         said = f"body = $body AND (quality & {BLIND}) = 0 AND lon IS NOT NULL AND lat IS NOT NULL"
-        values = {"body": self.body}
+        values: dict[str, Any] = {"body": self.body}
         if self.channel is not None:
             said += " AND channel = $channel"
             values["channel"] = self.channel
         if self.part is not None:
             said += " AND on_disk" if self.part == "disk" else " AND NOT on_disk"
+        for end, sign, value in zip(("low", "high"), (">=", "<="), self.alt, strict=True):
+            if value is not None:
+                said += f" AND alt {sign} ${end}::FLOAT"
+                values[end] = value
         return said, values
 
 
@@ -153,6 +165,29 @@ def looks(
         found = np.where(grid.inside, found, np.nan)
         inside &= grid.inside[np.clip(at, 0, rows_ - 1).astype(int), _within(beside, columns)]
     return found, int(counts[inside].sum())
+
+
+def spacing(
+    connection: duckdb.DuckDBPyConnection,
+    chosen: Chosen,
+    grid: Callable[[float], Cylindrical | Polar],
+) -> float:
+    """The least side of cells, degrees, of which those that are looked at hold several spectra.
+
+    The fewer these are, the larger: in small cells rows of pixels and of cells beat against each
+    other.
+
+    Parameters
+    ----------
+    grid : callable
+        The map of cells of a side.
+    """
+    for side in _SIDES[:-1]:
+        found, _ = looks(connection, chosen, grid(side))
+        seen = found[np.isfinite(found)]
+        if not seen.size or np.median(seen) >= _SEVERAL:
+            return side
+    return _SIDES[-1]
 
 
 def _within(places: np.ndarray, number: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ..files import opened, refuse_foreign, whole_file
-from .options import OVERWRITE, FilePath, Number
+from .options import OVERWRITE, End, FilePath, Number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,13 +50,18 @@ _SHOWN = ("count", "phase", "ems", "sza", "alt", "distance")
     type=click.Choice(["disk", "limb"]),
     help="Only lines of sight that meet, or pass, it.",
 )
+@click.option(
+    "--alt",
+    nargs=2,
+    type=End(),
+    metavar="LOW HIGH",
+    help="Only altitudes of the tangent point in this range, km; - for an open end.",
+)
 @click.option("--pole", type=click.Choice(["north", "south"]), help="A map about this pole.")
 @click.option(
     "--spacing",
     type=Number(min=0.1, max=30.0),
-    default=2.0,
-    show_default=True,
-    help="Side of a cell of the map, degrees.",
+    help="Side of a cell of the map, degrees [default: 2, or more where spectra are few].",
 )
 @click.option(
     "--out",
@@ -73,8 +78,9 @@ def plot(
     by: str | None,
     channel: str | None,
     part: Literal["disk", "limb"] | None,
+    alt: tuple[float | None, float | None] | None,
     pole: Literal["north", "south"] | None,
-    spacing: float,
+    spacing: float | None,
     out: Path,
     overwrite: bool | None,
 ) -> None:
@@ -87,8 +93,11 @@ def plot(
     if by is not None and by not in (_AMOUNTS if looks is None else _SHOWN):
         wanted = _AMOUNTS if looks is None else _SHOWN
         raise click.BadParameter(f"here it is one of {', '.join(wanted)}", param_hint="--by")
-    if looks is None and (part or pole):
-        raise click.UsageError("--part and --pole are of maps: give --looks BODY, too")
+    of_maps = {"--part": part, "--alt": alt, "--pole": pole, "--spacing": spacing}
+    given = [name for name, value in of_maps.items() if value is not None]
+    if looks is None and given:
+        said = f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} of maps"
+        raise click.UsageError(f"{said}: give --looks BODY, too")
     from ..catalogue import pictures
 
     refuse_foreign(out, overwrite, _is_ours)
@@ -97,7 +106,8 @@ def plot(
     if looks is None:
         ax = pictures.coverage(catalogue, **options)
     else:
-        ax = pictures.looks(catalogue, looks, part=part, pole=pole, spacing=spacing, **options)
+        options |= {"part": part, "alt": alt, "pole": pole, "spacing": spacing}
+        ax = pictures.looks(catalogue, looks, **options)
     _save(ax.get_figure(root=True), out, kind)
     click.echo(out)
 

@@ -70,6 +70,24 @@ class Number(click.FloatRange):
         return found
 
 
+#: What stands for an open end.
+OPEN = "-"
+
+
+class End(click.types.FloatParamType):
+    """A number, or "-" for an open end."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in (None, OPEN):
+            return None
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a valid number.", param, ctx)
+        return found
+
+
 def patience(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of commands that download."""
     longest = click.option(

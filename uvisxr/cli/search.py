@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 from ..errors import ArgumentError
 from ..files import same
 from .messages import in_the_shell, say
-from .options import OVERWRITE, FilePath
+from .options import OPEN, OVERWRITE, End, FilePath
 
 if TYPE_CHECKING:
     from ..catalogue.search import Found
@@ -45,23 +44,6 @@ _RANGES = {
     "exposure": "Integration times, s.",
 }
 
-#: What stands for an open end.
-_OPEN = "-"
-
-
-class _End(click.types.FloatParamType):
-    """A number, or "-" for an open end."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value in (None, _OPEN):
-            return None
-        found = super().convert(value, param, ctx)
-        if math.isnan(found):
-            self.fail(f"{value!r} is not a valid number.", param, ctx)
-        return found
-
 
 class _Search(click.Command):
     """A command whose --time may have one time, as the argument has."""
@@ -72,7 +54,7 @@ class _Search(click.Command):
         if place is not None:
             second = place + (1 if "=" in args[place] else 2)
             follows = args[second : second + 1]
-            if not follows or (follows[0].startswith("-") and follows[0] != _OPEN):
+            if not follows or (follows[0].startswith("-") and follows[0] != OPEN):
                 args = [*args[:second], "", *args[second:]]
         return super().parse_args(ctx, args)
 
@@ -80,7 +62,7 @@ class _Search(click.Command):
 def _ranges(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, text in reversed(_RANGES.items()):
         option = f"--{name.replace('_', '-')}"
-        command = click.option(option, nargs=2, type=_End(), metavar="LOW HIGH", help=text)(command)
+        command = click.option(option, nargs=2, type=End(), metavar="LOW HIGH", help=text)(command)
     return command
 
 
@@ -203,7 +185,7 @@ def _check(
 
 
 def _ends(*times: str) -> tuple[str | None, ...]:
-    return tuple(None if time == _OPEN else time for time in times)
+    return tuple(None if time == OPEN else time for time in times)
 
 
 def _why_none(found: Found) -> str:

@@ -44,6 +44,10 @@ _TALL, _WHOLE = 0.46, 0.86
 #: Room for the number of a year, points.
 _LABEL = 40.0
 
+#: Where on the scale of colours one spectrum is: by the first, which is nearly black, it would look
+#: like the gaps between.
+_ONE = 0.2
+
 #: Ticks of so many days or more have a year among them.
 _YEARS = 732
 
@@ -268,7 +272,8 @@ def looks(
     norm : str or Normalize, optional
         Default: logarithmic for numbers of spectra, else linear.
     vmin, vmax : float, optional
-        Default: all numbers of spectra, or percentiles.
+        Default: of all values; of such that are not angles without the outermost, where these
+        would take most of the colours. The title says if colours end before the values do.
     ax : Axes, optional
         Default: those of a new figure.
     style : mapping, optional
@@ -289,9 +294,7 @@ def looks(
     values = sheet.within(np.asarray(found.values, float))
     known = values[np.isfinite(values)]
     chosen = look["image"] if cmap is None else look["image"] | {"cmap": cmap}
-    usual = robust_norm(values)
-    if found.counted and known.size:
-        usual = LogNorm(1.0, max(float(known.max()), 10.0))
+    usual = _usual(found, known)
     scale = colours(values, chosen.pop("cmap"), norm, vmin, vmax, usual)
     ax = common.new_axes(ax, figsize=_ROUND if sheet.polar else _MAP)
     mesh = sheet.draw(ax, np.ma.filled(drawable(values, scale), np.nan), scale, chosen)
@@ -307,9 +310,27 @@ def looks(
         more = {"extend": extend(known, *limits(scale)), "cax": around.beside(ax)}
         plain_log(colour_bar(mesh, ax, found.name, found.units, **more).ax.yaxis)
     small = is_narrow(ax.get_figure(root=True))
+    beyond = _beyond(known, *limits(scale))
     number = tied(f"{found.spectra:,} {'spectrum' if found.spectra == 1 else 'spectra'}")
     blank = [one.replace("not seen or left out", "no spectrum") for one in seen]
-    notes = () if small else (*found.notes, *map(tied, blank))
+    notes = () if small else (*found.notes, *beyond, *map(tied, blank))
     around.entitle(ax, ", ".join([literal(found.body), number, *notes]))
     around.name_circles(ax, sheet, ground, look)
     return ax
+
+
+def _usual(found: Looks, known: np.ndarray) -> Normalize:
+    """The scale of colours: of numbers, logarithmic, with one spectrum apart from no colour."""
+    if found.counted and known.size:
+        most = max(float(known.max()), 10.0)
+        return LogNorm(most ** (-_ONE / (1 - _ONE)), most)
+    if found.units == "degree" and known.size and known.min() < known.max():
+        return Normalize(float(known.min()), float(known.max()))
+    return robust_norm(known)
+
+
+def _beyond(known: np.ndarray, low: float, high: float) -> list[str]:
+    """What the title says of values that have the colours at the ends of the scale."""
+    if not known.size or (known.min() >= low and known.max() <= high):
+        return []
+    return [tied(f"values {known.min():.4g} to {known.max():.4g}".replace("-", "\N{MINUS SIGN}"))]
