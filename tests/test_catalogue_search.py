@@ -454,7 +454,7 @@ def test_how_many_are_not_known(made):
         assert found.without()[text] == sound.sum()
         assert found.unknown()[text] == (sound & rings.isna()).sum() > 0
         assert found.unknown()["channel FUV"] == 0
-        assert {*found.asked} == {"channel", "ring_radius"}
+        assert {*found.asked()} == {"channel", "ring_radius"}
 
 
 def test_an_empty_answer(made):

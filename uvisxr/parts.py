@@ -38,6 +38,9 @@ _CHAINED = re.compile(
 #: its last four bytes (PKWARE's APPNOTE, 4.3.7).
 _ZIP_HEADER = 30
 
+#: Members of an archive that are named where another is asked for.
+_SHOWN = 3
+
 #: Bytes read of an archive's directory at once, and by fsspec.
 _DIRECTORY, _PIECE = 1 << 16, 1 << 20
 
@@ -445,7 +448,9 @@ def _unzipped(
                 try:
                     info = archive.getinfo(name)
                 except KeyError as error:
-                    raise NotFoundError(f"{url}: the archive holds no file of that name") from error
+                    raise NotFoundError(
+                        f"{url}: the archive holds no file of that name{_held(archive)}"
+                    ) from error
                 if info.flag_bits & 1:
                     raise FetchError(f"{url} is encrypted: unpack it with its password")
                 yield archive, info, stream
@@ -455,6 +460,16 @@ def _unzipped(
             raise FetchError(
                 f"{url}: {remote.url} is no zip archive that can be read ({error}); check the URL"
             ) from error
+
+
+def _held(archive: zipfile.ZipFile) -> str:
+    """What to say of what is in an archive, labels first."""
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    names.sort(key=lambda name: not name.lower().endswith((".lbl", ".xml")))
+    if not names:
+        return ", nor any other"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"; it holds {', '.join(map(shortened, names[:_SHOWN]))}{more}"
 
 
 def start_of(stream: BinaryIO, info: zipfile.ZipInfo) -> int:

@@ -75,7 +75,6 @@ class Found:
     def _size(self) -> str:
         return f"{len(self):,} spectr{'um' if len(self) == 1 else 'a'}"
 
-    @property
     def asked(self) -> tuple[str, ...]:
         """Columns that the conditions are on."""
         return self._question.asked

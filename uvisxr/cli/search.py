@@ -213,7 +213,7 @@ def _ends(*times: str) -> tuple[str | None, ...]:
 
 def _shown(columns: tuple[str, ...], found: Found, known: Collection[str]) -> tuple[str, ...]:
     """Columns of a table, and those that were asked about."""
-    return tuple(dict.fromkeys((*columns, *(name for name in found.asked if name in known))))
+    return tuple(dict.fromkeys((*columns, *(name for name in found.asked() if name in known))))
 
 
 def _why_none(found: Found) -> str:

@@ -173,10 +173,14 @@ def place(url: str) -> Path:
     except ValueError as error:
         raise ArgumentError(f"{url} is not the URL of a product: {error}") from error
     path = unquote(split.path, errors="surrogateescape")
-    if not host or path.endswith("/") or not path:
+    if host and path.endswith("/"):
         raise ArgumentError(
-            f"{url} is not the URL of a product: it begins with https:// and a server, and "
-            "ends with the name of a label"
+            f"{url} is the URL of a folder, which nobody can list: give those of its labels"
+        )
+    if not host or not path:
+        raise ArgumentError(
+            f"{url} is not the URL of a product: it begins with https:// or http:// and a server, "
+            "and ends with the name of a label"
         )
     is_number = ":" in host
     parts_of_host = host.rstrip(".").split(".")

@@ -68,6 +68,8 @@ def download(url: str, whole: bool = False) -> Path:
             raise NotFoundError(f"{url}: there is no file {label}; check the URL")
         return label
     given = _given(url)
+    if given.file.suffix.lower() == ".zip" and not given.is_packed:
+        raise ArgumentError(f"{url} is the URL of no product; {pairs.INSIDE}{url}")
     for _ in range(_AGAIN):
         # The label of a file that has just changed may have changed too.
         with suppress(ChangedError):
