@@ -60,7 +60,7 @@ nb_render_markdown_format = "myst"  # with tables, which CommonMark has not
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"uvisxr {release}"
-html_favicon = "_static/mark.svg"
+html_favicon = mark = "_static/mark.svg"
 html_theme_options = {
     "logo": {
         "image_light": "_static/mark.svg",
