@@ -23,6 +23,7 @@ INVENTORIES = os.environ.pop("UVISXR_DOCS_INVENTORIES", "")
 for name in [name for name in os.environ if name.startswith("UVISXR_")]:
     del os.environ[name]
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 
 sys.path.insert(0, str(HERE / "_ext"))
 import site_api  # noqa: E402
@@ -55,10 +56,17 @@ nb_execution_timeout = 240
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # with tables, which CommonMark has not
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"uvisxr {release}"
+html_favicon = mark = "_static/mark.svg"
 html_theme_options = {
+    "logo": {
+        "image_light": "_static/mark.svg",
+        "image_dark": "_static/mark.svg",
+        "text": html_title,
+    },
     "github_url": site_links.GITHUB,
     "use_edit_page_button": False,
     "show_toc_level": 2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -435,6 +438,53 @@ def test_a_scheduler_that_does_not_answer(error: Exception):
     told.status = "connecting"
     with pytest.raises(UvisError, match="lost the scheduler"):
         flow._Watch(told).look()
+
+
+def started_here(*told: Any, status: str = "running") -> Told:
+    client = Told(*told)
+    client.cluster = SimpleNamespace(scheduler=SimpleNamespace(status=SimpleNamespace(name=status)))
+    return client
+
+
+def test_an_own_scheduler_that_answers_late_is_asked_again(monkeypatch):
+    monkeypatch.setattr(flow, "_LOOK", 0)
+    client = started_here(*[TimeoutError()] * 5, OSError(), {"a": worker("running")})
+    flow._Watch(client).look()
+    assert not client.told
+    for last, told in (
+        ("closed", started_here(TimeoutError(), {}, status="closed")),
+        ("elsewhere", Told(TimeoutError(), {})),
+    ):
+        with pytest.raises(UvisError, match="lost the scheduler"):
+            flow._Watch(told).look()
+        assert told.told == [{}], last
+
+
+def test_an_own_scheduler_is_not_asked_for_ever(clock, monkeypatch):
+    monkeypatch.setattr(flow, "_LOOK", 0)
+    with pytest.raises(UvisError, match="lost the scheduler"):
+        flow._Watch(started_here(TimeoutError())).look()
+
+
+@pytest.mark.slow
+def test_a_living_scheduler_on_a_busy_machine(tmp_path: Path, monkeypatch):
+    from distributed import Client
+
+    monkeypatch.setattr(flow, "_ANSWER_HERE", 0.1)
+    asked = []
+    with Client(processes=False, dashboard_address=None, set_as_default=False) as client:
+        handlers = client.cluster.scheduler.handlers
+        at_once = handlers["identity"]
+
+        async def late(*args: Any, **named: Any) -> Any:
+            asked.append(args)
+            await asyncio.sleep(0.5 if len(asked) < 4 else 0)
+            return at_once(*args, **named)
+
+        handlers["identity"] = late
+        summary = batch.process(few(tmp_path / "in", 2), STEPS, tmp_path / "out", client=client)
+    assert (summary.done, summary.failed) == (2, 0)
+    assert len(asked) >= 4
 
 
 @pytest.mark.slow

@@ -527,6 +527,25 @@ def test_products_without_pointing_are_told_of(archive: Path, here: InProcess):
     assert str(summary) == "1 done, 0 failed, 4 up to date; 15 spectra added; 1 without pointing"
 
 
+def test_why_products_have_no_pointing_is_said_once():
+    note = "no pointing at 3 of 3 exposures"
+    record = {
+        "product": "A",
+        "label": "A.LBL",
+        "status": "done",
+        "spectra": 3,
+        "pointing": "none",
+        "warnings": [note, "another"],
+        "geometry_note": note,
+        "figures": {},
+    }
+    summary = building.Summary(Path("c"))
+    summary.add(record)
+    said = list(summary.lines())
+    assert sum(note in line for line in said) == 1
+    assert [line.partition(":")[0] for line in said] == ["warning", "without pointing"]
+
+
 # --- Damaged files -----------------------------------------------------------------------------
 
 

@@ -692,7 +692,11 @@ BAD = {
     "nothing": ({"product": [], "label": [], "pic": [], "pixel": []}, "no spectrum in it"),
     "no label": (
         {"product": ["a"], "pic": [0], "pixel": [0]},
-        r"the table has no label: .*'label'\]\)",
+        r"the table has no label: .*found\.to_pandas\(\[\.\.\., 'label'\]\)",
+    ),
+    "no label in a Dataset": (
+        xr.Dataset({name: ("spectrum", [0]) for name in ("product", "pic", "pixel")}),
+        r"the table has no label: .*found\.to_xarray\(\[\.\.\., 'label'\]\)",
     ),
     "no pic": ({"product": ["a"], "label": ["b"], "pixel": [0]}, "the table has no pic"),
     "no text": ({"product": ["a"], "label": [None], "pic": [0], "pixel": [0]}, "names no label"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -242,6 +243,13 @@ def test_all_of_a_pixel_around_the_circle(lon, expected, tmp_path):
     assert found.to_arrow("pixel")["pixel"].to_pylist() == expected
 
 
+def test_names_that_are_meant_are_in_the_catalogue(tmp_path):
+    for target in ("S RINGS", "U RINGS"):
+        folder = _products(tmp_path / target, target=[target] * 3)
+        with pytest.raises(ArgumentError, match=f"did you mean '{target}'"):
+            uvisxr.search(folder, target="rings")
+
+
 def test_targets_that_labels_do_not_say(tmp_path):
     own, spectra = catalogues.tables(1, 1, 10)
     none = pa.array([""] * 10).dictionary_encode()
@@ -433,6 +441,23 @@ def test_columns(made):
         found.to_arrow("altt")
 
 
+@pytest.mark.slow
+def test_how_many_are_not_known(made):
+    folder, rows, _ = made
+    sound = (rows["quality"] == 0) & (rows["channel"] == "FUV") & rows["primary"]
+    rings = rows["ring_radius"]
+    least = float(rings[sound].max()) + 1
+    for given, text in (
+        ({"ring_radius": (least, None)}, f"ring_radius {least:g}.. km"),
+        ({"where": f"ring_radius > {least!r}"}, f"where ring_radius > {least!r}"),
+    ):
+        found = uvisxr.search(folder, channel="FUV", **given)
+        assert found.without()[text] == sound.sum()
+        assert found.unknown()[text] == (sound & rings.isna()).sum() > 0
+        assert found.unknown()["channel FUV"] == 0
+        assert {*found.asked()} == {"channel", "ring_radius"}
+
+
 def test_an_empty_answer(made):
     found = uvisxr.search(made[0], alt=(1e9, None))
     assert len(found) == 0 and not found
@@ -484,13 +509,19 @@ def test_files(made, tmp_path):
     found = uvisxr.search(made[0], target="TITAN", lat=(0, 30))
     columns = ["product", "time", "alt", "on_disk", "warnings"]
     path = found.to_parquet(tmp_path / "x.parquet")
-    assert pq.read_table(path).to_pylist() == found.to_arrow().to_pylist()
+    # By the label it can be opened.
+    every = [*schema.SPECTRA, "label"]
+    assert pq.read_table(path).to_pylist() == found.to_arrow(every).to_pylist()
     assert found.to_parquet(path, columns) == path
     text = found.to_csv(tmp_path / "x.csv", columns)
     read = pyarrow.csv.read_csv(text)
     assert read.column_names == columns
     np.testing.assert_array_equal(read["alt"].cast("float32"), found.to_arrow()["alt"])
     found.to_csv(text)
+    assert pyarrow.csv.read_csv(text).column_names == every
+    for wrong in (found.to_csv, found.to_parquet, found.write_products):
+        with pytest.raises(ArgumentError, match=r"path='x\.txt': expected a name that ends in"):
+            wrong(tmp_path / "x.txt")
     text.write_text("my notes\n")
     with pytest.raises(ExportError, match="uvisxr did not write it"):
         found.to_csv(text)
@@ -666,6 +697,32 @@ def run(*words: object, code: int = 0) -> str:
     return result.output
 
 
+def test_the_command_says_what_is_not_known(made):
+    none = run(made[0], "--target", "star", "--ring-radius", 90000, 120000).splitlines()[1]
+    rings = r"\d+ without 'ring_radius 90000..120000 km', which is not known of any of them"
+    assert re.search(rings, none)
+
+
+def test_the_table_shows_what_was_asked(made):
+    words = [made[0], "--ring-radius", 0, "-", "--dec", -90, 90, "--line-bin", 1, "-n", 1]
+    assert run(*words).split("\n")[0].split()[-3:] == ["line_bin", "dec", "ring_radius"]
+    assert run(*words, "--products").split("\n")[0].split()[-1] == "line_bin"
+
+
+def test_products_in_files(made, tmp_path):
+    found = uvisxr.search(made[0], target="TITAN")
+    for name in ("x.csv", "x.parquet"):
+        out = tmp_path / name
+        words = [made[0], "--target", "titan", "--products", f"--{out.suffix[1:]}", out]
+        assert run(*words) == f"{out}\n"
+    assert pq.read_table(tmp_path / "x.parquet").to_pylist() == found.products().to_pylist()
+    read = pyarrow.csv.read_csv(tmp_path / "x.csv")
+    assert read.column_names == [*schema.PRODUCTS]
+    assert read["product"].to_pylist() == found.products()["product"].to_pylist()
+    says = run(made[0], "--products", "--csv", tmp_path / "x.parquet", code=2)
+    assert "expected a name that ends in .csv" in says
+
+
 @pytest.mark.slow
 def test_command(made, tmp_path):
     folder = made[0]
@@ -693,7 +750,7 @@ def test_command(made, tmp_path):
     empty = run(folder, "--where", "alt > 1e9").splitlines()
     assert empty[0] == "0 spectra"
     assert empty[1].startswith("uvisxr: there would be ")
-    assert empty[1].endswith(" without 'where alt > 1e9'")
+    assert re.search(r" without 'where alt > 1e9', which is not known of \d+ of them$", empty[1])
     for words in (["--time", "2008", "--count"], ["--time=2008", "--count"], ["--time", "2008"]):
         assert run(folder, *words, "--count").splitlines()[-1] == (
             f"{len(uvisxr.search(folder, time='2008'))}"
@@ -721,6 +778,9 @@ def test_command(made, tmp_path):
         (["--alt", "nan", "5"], "'nan' is not a valid number."),
         (["--time", "2010", "2004"], "--time 2010 2004: expected the earlier time first"),
         (["--lat", "-", "95"], "--lat 95.0: expected"),
+        (["--csv", "x.txt"], "'x.txt': expected a name that ends in .csv"),
+        (["--parquet", "x.txt"], "'x.txt': expected a name that ends in .parquet"),
+        (["--body", "rings"], "give --body SATURN and --ring-radius 74500 140000"),
         (["--columns", "latitude"], "there is no such column; did you mean 'lat'?"),
     ],
 )

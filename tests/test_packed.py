@@ -14,7 +14,7 @@ import pytest
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr.errors import ArgumentError, ExportError, ProductError, UvisWarning
+from uvisxr.errors import ArgumentError, ExportError, NotFoundError, ProductError, UvisWarning
 from uvisxr.fetch import cache_dir
 from uvisxr.pds3 import packed
 
@@ -175,6 +175,17 @@ def test_another_packing_is_named(label: Path, name: str):
     for path, error in ((label, ProductError), (label.with_name(name), ArgumentError)):
         with pytest.raises(error, match=rf"{name} is packed in a way that is not read: unpack it"):
             uvisxr.open_product(path)
+
+
+def test_an_archive_is_no_product(label: Path):
+    stored = label.with_name("stored.zip")
+    with zipfile.ZipFile(stored, "w") as archive:
+        archive.write(label, "in/x.LBL")
+        archive.writestr("in/x.DAT", b"")
+    with pytest.raises(ArgumentError, match=rf"name a product in it: zip://NAME.LBL::{stored}$"):
+        uvisxr.open_product(stored)
+    with pytest.raises(NotFoundError, match=r"of that name; it holds in/x.LBL, in/x.DAT$"):
+        uvisxr.open_product(f"zip://y.LBL::{stored}")
 
 
 def test_a_cache_that_cannot_be_written_is_named(label: Path, monkeypatch: pytest.MonkeyPatch):

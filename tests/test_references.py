@@ -14,7 +14,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import xarray as xr
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from helpers.loopback import folder, serve
 from helpers.products import two_windows, write_product
 
@@ -51,7 +51,7 @@ def opened(file: Path, web: bool = False, **options: Any) -> xr.Dataset:
 
 def test_all_is_as_in_the_products(here: Path, tmp_path: Path):
     file = uvisxr.virtual(here, out=tmp_path / "store")
-    assert file == tmp_path / "store" / "FUV_2005_230.json"
+    assert file == tmp_path / "store" / f"{NAMES[0]}_{NAMES[1]}.json"
     expected = uvisxr.open_observation(here)
     found = opened(file)
     assert found.identical(expected)
@@ -170,6 +170,57 @@ def test_no_other_file_is_replaced(here: Path, tmp_path: Path):
         uvisxr.virtual(here, out=3)
     with pytest.raises(ArgumentError):
         uvisxr.virtual(out=there)
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, ["virtual", *map(str, words)])
+
+
+def test_products_of_one_day_have_files_of_their_own(here: Path, tmp_path: Path):
+    store = tmp_path / "store"
+    for name in NAMES:
+        assert run(here / f"{name}.LBL", "--out", store).exit_code == 0
+    assert sorted(path.stem for path in store.iterdir()) == [*NAMES]
+
+
+def test_a_folder_of_several_set_ups(here: Path, tmp_path: Path):
+    more = [
+        write_product(tmp_path / "b", name, samples=2)
+        for name in ("FUV2005_230_17_15", "EUV2005_230_15_15", "FUV2005_230_18_15")
+    ]
+    store = tmp_path / "store"
+    answer = run(here, tmp_path / "b", "--out", store, "--base", tmp_path)
+    assert answer.exit_code == 0, answer.output
+    files = [Path(line) for line in answer.output.splitlines()]
+    assert {file.stem for file in files} == {
+        f"{NAMES[0]}_{NAMES[1]}",
+        f"{more[0].stem}_{more[2].stem}",
+        more[1].stem,
+    }
+    assert {*store.iterdir()} == {*files}
+    for file in files:
+        first = file.stem[:17]
+        labels = [here] if first in NAMES else [more[1]] if first[0] == "E" else more[::2]
+        assert opened(file).counts.equals(uvisxr.open_observation(labels).counts)
+    with pytest.raises(ProductError, match="differ in"):
+        uvisxr.virtual(here, tmp_path / "b", out=store)
+
+
+def test_nothing_of_another_call_is_lost(here: Path, tmp_path: Path):
+    store = tmp_path / "store"
+    one = uvisxr.virtual(here / f"{NAMES[0]}.LBL", out=store, name="titan")
+    assert uvisxr.virtual(here / f"{NAMES[0]}.LBL", out=store, name="titan") == one
+    assert opened(uvisxr.virtual(here, out=store, name="titan")).sizes["pic"] == 8
+    with pytest.raises(ExportError, match=f"{NAMES[0]} too, and would be lost"):
+        uvisxr.virtual(here / f"{NAMES[1]}.LBL", out=store, name="titan")
+    both = write_product(tmp_path / "b", NAMES[0], samples=3)
+    two_windows(both)
+    uvisxr.virtual(both, out=store, window=0, name="w")
+    with pytest.raises(ExportError, match="another window of"):
+        uvisxr.virtual(both, out=store, window=1, name="w")
+    uvisxr.virtual(both, out=store, name="w", overwrite=True)
+    with pytest.raises(ExportError, match="another window of"):
+        uvisxr.virtual(both, out=store, window=1, name="w")
 
 
 ODD = ("a b", "ü", "100%", "x%20y", "a#b?c", "a::b", "{{x}}", "[1],@'")

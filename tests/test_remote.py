@@ -25,7 +25,7 @@ from helpers.loopback import Cut, Fault, Raw, Server, Stall, Status, Trickle, fo
 from helpers.products import write_product
 
 import uvisxr
-from uvisxr import fetch, parts
+from uvisxr import fetch, parts, transfer
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, FetchError, NotFoundError, ProductError, UvisWarning
 from uvisxr.pds3 import elsewhere, urls
@@ -310,6 +310,35 @@ def test_what_is_whole_stays_until_it_is_asked_for_again(server: Server):
     seen(url, fetch=True)
     assert "bytes=0-0" in server.asked(DATA)[asked:]
     assert None not in server.asked(DATA)[asked:]
+
+
+def of_another_version(server: Server) -> Raw:
+    """All data, of the same size."""
+    data = server.files[DATA]
+    return answer("200 OK", data[FRAME:] + data[:FRAME], f"Content-Length: {len(data)}", TAG)
+
+
+def test_data_that_change_between_question_and_download(server: Server, here: Path):
+    url = server.url + LABEL
+    # The first time they are asked about, and the second sent.
+    server.faults[DATA] = [None, of_another_version(server)]
+    assert uvisxr.open_product(url, fetch=True).counts.load().identical(truth(here))
+    assert server.asked(DATA) == ["bytes=0-0", None, "bytes=0-0", None]
+    assert len(server.asked(LABEL)) == 2
+    server.faults[DATA] = [None, of_another_version(server)] * 3
+    for file in fetch.cache_dir("urls").rglob("*.DAT"):
+        file.unlink()
+    with pytest.raises(FetchError, match=r"has changed on its server since.*by its URL again"):
+        uvisxr.open_product(url, fetch=True)
+
+
+def test_files_of_other_protocols_that_have_changed(here: Path):
+    fsspec.filesystem("memory").pipe("/changed", b"abc")
+    told = parts.ask("memory://changed").told
+    assert b"".join(parts.blocks("memory://changed", told)) == b"abc"
+    before = transfer.Told(told.size, tuple((key, "another") for key, _ in told.version))
+    with pytest.raises(transfer.ChangedError, match="has changed"):
+        list(parts.blocks("memory://changed", before))
 
 
 def test_whole_data_whose_label_came_again_without_them(server: Server):

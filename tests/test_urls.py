@@ -108,7 +108,13 @@ def test_small_letters(server: Server):
     ("url", "error", "said"),
     [
         ("gopher://example.org/FUV2005_230_15_15.LBL", ArgumentError, "it begins with https://"),
-        ("https://example.org/", ArgumentError, "it begins with https://"),
+        ("https://example.org", ArgumentError, "it begins with https:// or http:// and a server"),
+        ("http://example.org/a/", ArgumentError, "is the URL of a folder, which nobody can list"),
+        (
+            "https://example.org/a.zip",
+            ArgumentError,
+            r"name a product in it: zip://NAME.LBL::https://example.org/a.zip$",
+        ),
         ("https://example.org/a/../b.LBL", ArgumentError, "leave out"),
         ("https://example.org/a.LBL?x=1", ArgumentError, "leave out what follows"),
         (f"https://{'a' * 64}.org/a.LBL", ArgumentError, "no server has that name"),

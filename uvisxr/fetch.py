@@ -131,6 +131,7 @@ def patience(
     wait: float = 1.0,
     floor: float | None = None,
     longest: float | None = None,
+    before: transfer.Told | None = None,
 ) -> transfer.Patience:
     """What to expect of a server; parameters and errors as of `download`.
 
@@ -147,6 +148,7 @@ def patience(
         floor=_setting("FLOOR", _FLOOR) if floor is None else floor,
         longest=_setting("LONGEST", math.inf) if longest is None else longest,
         mend=f"set {variable(kind)} to a mirror" if kind else "give the URL of another server",
+        before=before,
     )
 
 
@@ -166,6 +168,7 @@ def download(
     floor: float | None = None,
     longest: float | None = None,
     anew: bool = False,
+    before: transfer.Told | None = None,
 ) -> Path:
     """Download one file unless it is already present.
 
@@ -204,6 +207,8 @@ def download(
         Give up after this time in all, s. By default `UVISXR_FETCH_LONGEST` or never.
     anew : bool
         Download it though it is present. If the same comes, the file keeps its time.
+    before : Told, optional
+        What the server said of the file when it was asked about it.
 
     Returns
     -------
@@ -215,6 +220,8 @@ def download(
     ------
     NotFoundError
         The server has no such file.
+    ChangedError
+        The server has another version of it than `before`.
     FetchError
         The server is not reached, refuses, stalls, is too slow, cuts the connection each time, or
         sends nothing, a page for readers, or a file of another size or digest; or neither the
@@ -238,6 +245,7 @@ def download(
         wait=wait,
         floor=floor,
         longest=longest,
+        before=before,
     )
     with _alone_in_process(path):
         if not anew and path.is_file() and not _fault(path, sha256, size, check):

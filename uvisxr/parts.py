@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 from . import fetch, transfer
 from .errors import ArgumentError, FetchError, MissingDependencyError, NotFoundError, shortened
-from .transfer import NoPartsError, Told
+from .transfer import ChangedError, NoPartsError, Told
 
 #: How a member of an archive is named: zip://member::archive.
 _MEMBER = re.compile(r"zip:/+(.*?)::(.+)", re.IGNORECASE | re.DOTALL)
@@ -37,6 +37,9 @@ _CHAINED = re.compile(
 #: Length of a member's header in a zip archive, without name and extra field, whose lengths are in
 #: its last four bytes (PKWARE's APPNOTE, 4.3.7).
 _ZIP_HEADER = 30
+
+#: Members of an archive that are named where another is asked for.
+_SHOWN = 3
 
 #: Bytes read of an archive's directory at once, and by fsspec.
 _DIRECTORY, _PIECE = 1 << 16, 1 << 20
@@ -127,21 +130,24 @@ def ask(url: str) -> Remote:
     return Remote(url, told.size, 0, told)
 
 
-def blocks(url: str) -> Iterator[bytes]:
+def blocks(url: str, before: Told | None = None) -> Iterator[bytes]:
     """All bytes of a file that is on no web server, or is a member of an archive, packed or not.
 
-    Errors are those of `ask`. The checksum of a member is found right.
+    Errors are those of `ask`; a ChangedError if there is another version than `before`. The
+    checksum of a member is found right.
     """
     member = member_of(url)
+    remote = ask(url if member is None else member[1])
+    if before is not None and remote.told.differs(dict(before.version)):
+        raise _changed(remote.url)
     if member is None:
-        remote = ask(url)
         with remote.opened() as read:
             for first in range(0, remote.size, _PIECE):
                 piece = bytearray(min(_PIECE, remote.size - first))
                 read(first, memoryview(piece))
                 yield bytes(piece)
         return
-    with _unzipped(url, member[0], ask(member[1])) as (archive, info, _), archive.open(info) as one:
+    with _unzipped(url, member[0], remote) as (archive, info, _), archive.open(info) as one:
         while block := one.read(_PIECE):
             yield block
 
@@ -277,8 +283,8 @@ def _part_of_s3(system: Any, path: str, url: str, first: int, count: int, told: 
     return block
 
 
-def _changed(url: str) -> FetchError:
-    return FetchError(
+def _changed(url: str) -> ChangedError:
+    return ChangedError(
         f"{url} has changed on its server since it was opened: open the product again, or "
         "with fetch=True"
     )
@@ -442,7 +448,9 @@ def _unzipped(
                 try:
                     info = archive.getinfo(name)
                 except KeyError as error:
-                    raise NotFoundError(f"{url}: the archive holds no file of that name") from error
+                    raise NotFoundError(
+                        f"{url}: the archive holds no file of that name{_held(archive)}"
+                    ) from error
                 if info.flag_bits & 1:
                     raise FetchError(f"{url} is encrypted: unpack it with its password")
                 yield archive, info, stream
@@ -452,6 +460,16 @@ def _unzipped(
             raise FetchError(
                 f"{url}: {remote.url} is no zip archive that can be read ({error}); check the URL"
             ) from error
+
+
+def _held(archive: zipfile.ZipFile) -> str:
+    """What to say of what is in an archive, labels first."""
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    names.sort(key=lambda name: not name.lower().endswith((".lbl", ".xml")))
+    if not names:
+        return ", nor any other"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"; it holds {', '.join(map(shortened, names[:_SHOWN]))}{more}"
 
 
 def start_of(stream: BinaryIO, info: zipfile.ZipInfo) -> int:

@@ -25,15 +25,20 @@ import xarray as xr
 
 from . import calls, checks, fetch, parts
 from .dataset import inputs
-from .errors import ArgumentError, ProductError, unwarned
+from .errors import ArgumentError, ExportError, ProductError, unwarned
 from .files import absolute, check_name, check_target, inside, real, refuse_foreign, whole_file
 from .pds3 import packed, urls
+from .pds3.label import Label
 from .pds3.qube import QubeFile
+from .pds3.sources import Product
 from .reader import sources
 from .reader.counts import behind
-from .reader.observation import flat, open_observation
+from .reader.observation import alike, flat, open_observation
 from .reader.times import StartTime
 from .transfer import NoPartsError
+
+#: Attributes that tell one window from another.
+_CORNERS = ("ul_line", "ul_band", "lr_line", "lr_band", "line_bin", "band_bin")
 
 #: With what the file begins, by which one of ours is known: others have other blanks.
 _BEGINNING = '{"version": 1, "refs": {\n".zgroup": '
@@ -65,15 +70,16 @@ def virtual(
         plain, or stored in a zip archive as they are; of those given by URL only the label is
         downloaded.
     out : path
-        File to write, which ends in .json; or a folder, in which it is NAME.json, after the
-        observation.
+        File to write, which ends in .json; or a folder, in which it is NAME.json if there is a
+        `name`, and else PRODUCT.json or FIRST_LAST.json, after the first product and the last.
     base : str, optional
         What to write in place of the folder that holds the data files or the folders of all of
         them, for example the URL where others find them; "." makes their paths relative to the
         folder where readers work. By default local files have absolute paths, and what was
         downloaded has its URL.
     overwrite : bool, optional
-        Whether to replace an existing file: True, any; False, none; by default, one of uvisxr.
+        Whether to replace an existing file: True, any; False, none; by default, one of uvisxr, but
+        in a folder none that holds other products than these.
     channel, target, name, sort, window, start_time
         As of `open_observation`.
 
@@ -99,7 +105,7 @@ def virtual(
 
     >>> file = uvisxr.virtual(*made.labels, out="references")
     >>> file.name
-    'FUV_2008_070.json'
+    'FUV2008_070_10_04_FUV2008_070_13_04.json'
 
     What others need to read it are xarray, zarr and fsspec (and of data on web servers aiohttp,
     and ``"remote_options": {"asynchronous": True}`` beside "fo")::
@@ -110,15 +116,7 @@ def virtual(
             backend_kwargs={"storage_options": {"fo": str(file)}},
         )
     """
-    checks.choice("overwrite", overwrite, bool | None)
-    if not isinstance(out, str | os.PathLike) or not os.fspath(out):
-        raise checks.refused("out", out, "a path")
-    check_name("out", out)
-    _check_out(Path(out).expanduser())
-    if not isinstance(base, str | None) or not (base or "a").isprintable():
-        raise checks.refused("base", base, "a URL or a path")
-    if "@" in (base or "").partition("://")[2].partition("/")[0]:
-        fetch.without_user(str(base), "base, the URL")
+    _check(out, base, overwrite)
     given = list(flat(paths))
     opened = open_observation(
         *given,
@@ -129,13 +127,83 @@ def virtual(
         window=window,
         start_time=start_time,
     )
-    nodes = {"": opened} if isinstance(opened, xr.Dataset) else _groups(opened)
-    place = _place(out, next(iter(nodes.values())).attrs["name"])
+    return _write(opened, _urls(_files(opened), base, given), out, overwrite, name)
+
+
+def virtual_each(
+    paths: Sequence[str | Path],
+    out: str | Path,
+    base: str | None = None,
+    overwrite: bool | None = None,
+    channel: str | None = None,
+) -> list[Path]:
+    """Write references to a folder, a file for each group of products that are one observation.
+
+    Arguments and errors as of `virtual`. Nothing is written unless all can be opened.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the products.
+    """
+    _check(out, base, overwrite)
+    given = list(flat(paths))
+    several = [given]
+    with unwarned():
+        fit = len(alike(given, channel)) == 1
+    if not fit:
+        # Now it says what is left out, which opening what is named does not.
+        several = [
+            [path for label in group for path in (label.path, label.data_path)[: _paths(label)]]
+            for group in alike(given, channel)
+        ]
+    opened = [open_observation(*group, channel=channel) for group in several]
+    taken: dict[Path, int] = {}
+    for k, one in enumerate(opened):
+        place = _place(out, _name(one))
+        if (first := taken.setdefault(place, k)) != k:
+            raise ProductError(
+                f"{several[first][0]} and {several[k][0]} have one name and differ: make "
+                "references of each on its own, in another folder"
+            )
+    # The folder that `base` stands for is that of all.
+    places = _urls([file for one in opened for file in _files(one)], base, given)
+    return [_write(one, places, out, overwrite) for one in opened]
+
+
+def _paths(label: Label) -> int:
+    """How many paths stand for a product: that of its data file too if it is named otherwise."""
+    return 1 if Product.at(label.path).data in (None, label.data_path) else 2
+
+
+def _check(out: object, base: object, overwrite: object) -> None:
+    """Refuse arguments of `virtual`."""
+    checks.choice("overwrite", overwrite, bool | None)
+    if not isinstance(out, str | os.PathLike) or not os.fspath(out):
+        raise checks.refused("out", out, "a path")
+    check_name("out", out)
+    _check_out(Path(os.fsdecode(out)).expanduser())
+    if not isinstance(base, str | None) or not (base or "a").isprintable():
+        raise checks.refused("base", base, "a URL or a path")
+    if "@" in (base or "").partition("://")[2].partition("/")[0]:
+        fetch.without_user(str(base), "base, the URL")
+
+
+def _write(
+    opened: xr.Dataset | xr.DataTree,
+    places: Mapping[Path, tuple[str, int]],
+    out: str | Path,
+    overwrite: bool | None,
+    name: str | None = None,
+) -> Path:
+    """Write the references of one observation, whose files are at `places` (`_urls`)."""
+    nodes = _groups(opened)
+    place = _place(out, name or _name(opened))
     files = inputs.of(opened)
     check_target(place, files)
     refuse_foreign(place, overwrite, _is_ours)
-    behind_all = [file for ds in nodes.values() for file in behind(_values(ds)).files]
-    places = _urls(behind_all, base, given)
+    if overwrite is None and place != Path(out).expanduser():
+        _keep_others(place, nodes)
     refs: dict[str, Any] = {".zgroup": {"zarr_format": 2}}
     for prefix, ds in nodes.items():
         refs |= {f"{prefix}{key}": value for key, value in _group(ds, places).items()}
@@ -153,8 +221,50 @@ def virtual(
     return place
 
 
-def _groups(tree: xr.DataTree) -> dict[str, xr.Dataset]:
-    return {f"{name}/": node.to_dataset() for name, node in tree.children.items()}
+def _files(opened: xr.Dataset | xr.DataTree) -> list[QubeFile]:
+    return [file for ds in _groups(opened).values() for file in behind(_values(ds)).files]
+
+
+def _name(opened: xr.Dataset | xr.DataTree) -> str:
+    """What its file is called in a folder: of one day there may be several."""
+    first, *others = _products(next(iter(_groups(opened).values())))
+    return "_".join([first, *others[-1:]])
+
+
+def _products(ds: xr.Dataset) -> list[str]:
+    return list(dict.fromkeys(map(str, ds["product"].values)))
+
+
+def _keep_others(place: Path, nodes: Mapping[str, xr.Dataset]) -> None:
+    """Refuse to replace references to products, or to a window, that these are not.
+
+    Raises
+    ------
+    ExportError
+        There are such in the file.
+    """
+    if not place.is_file():
+        return
+    refs = json.loads(place.read_text(encoding="utf-8"))["refs"]
+    for key in [key for key in refs if key.endswith("product/.zarray")]:
+        prefix = key.removesuffix("product/.zarray")
+        data = base64.b64decode(refs[f"{prefix}product/0"].removeprefix("base64:"))
+        held = dict.fromkeys(map(str, np.frombuffer(data, json.loads(refs[key])["dtype"])))
+        attrs, ds = json.loads(refs[f"{prefix}.zattrs"]), nodes.get(prefix)
+        others = [name for name in held if ds is not None and name not in _products(ds)]
+        if ds is None or any(attrs.get(name) != ds.attrs[name] for name in _CORNERS):
+            others = [f"another window of {name}" for name in held]
+        if others:
+            raise ExportError(
+                f"cannot write {place}: it is of {', '.join(others[:3])} too, and would be lost; "
+                "give another file or folder, or replace it with overwrite=True"
+            )
+
+
+def _groups(opened: xr.Dataset | xr.DataTree) -> dict[str, xr.Dataset]:
+    if isinstance(opened, xr.Dataset):
+        return {"": opened}
+    return {f"{name}/": node.to_dataset() for name, node in opened.children.items()}
 
 
 def _check_out(path: Path) -> None:

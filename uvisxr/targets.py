@@ -6,7 +6,7 @@ Rings``, ``DA``. Those of migrated labels: SETI, rms-data-projects, COUVIS/uvis_
 
 from __future__ import annotations
 
-from .checks import nearest
+from .checks import close
 
 #: Rings of the giant planets by the name that PDS3 labels have for them, with their planet.
 PLANETS_OF_RINGS = {
@@ -77,8 +77,14 @@ def suggested(target: str) -> str:
     >>> suggested("Enceladis"), suggested("Titan")
     ("; did you mean 'ENCELADUS'?", '')
     """
+    near = like(target)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def like(target: str) -> str | None:
+    """A known name like an unknown one."""
     name = canonical(target)
-    return "" if name in KNOWN else nearest(name, (*KNOWN, *_NO_BODY))
+    return None if name in KNOWN else close(name, (*KNOWN, *_NO_BODY))
 
 
 def is_body(target: str) -> bool:

@@ -61,8 +61,8 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 class Patience:
     """What to expect of a server, and how much to bear with; as of `fetch.download`.
 
-    `known`: whether size or digest are known. `mend` is what helps if a server does
-    not.
+    `known`: whether size or digest are known. `before`: what the server said of the file, which
+    must hold still. `mend` is what helps if a server does not.
     """
 
     size: int | None
@@ -75,6 +75,7 @@ class Patience:
     floor: float
     longest: float
     mend: str
+    before: Told | None = None
 
 
 def receive(url: str, path: Path, how: Patience) -> None:
@@ -109,12 +110,20 @@ class NoPartsError(FetchError):
     told: Told | None = None
 
 
+class ChangedError(FetchError):
+    """A file is another than the one that the server told of."""
+
+
 @dataclass(frozen=True)
 class Told:
     """What a server says of a file: its bytes, and headers or the like that tell its version."""
 
     size: int
     version: tuple[tuple[str, str], ...] = ()
+
+    def differs(self, before: Mapping[str, Any]) -> bool:
+        """Whether the file is another than one of such a version, as far as both are told."""
+        return any(before.get(key, value) != value for key, value in self.version)
 
 
 def part(
@@ -473,8 +482,8 @@ class _Part(_Request):
         if self.done < len(self._into):
             raise _Again(f"the connection broke after {self.done} bytes")
 
-    def _changed(self, how: str) -> FetchError:
-        return FetchError(
+    def _changed(self, how: str) -> ChangedError:
+        return ChangedError(
             f"{self.url} has changed on its server since it was opened ({how}): open the product "
             "again, or with fetch=True"
         )
@@ -532,6 +541,12 @@ class _Transfer(_Request):
 
     def _begin(self, answer: requests.Response) -> None:
         """What the server says of a file that it sends from the start."""
+        before = self.how.before
+        if before is not None and _told(answer.headers).differs(dict(before.version)):
+            raise ChangedError(
+                f"{self.url} has changed on its server since that was asked about it (its ETag or "
+                "Last-Modified is another): open the product by its URL again"
+            )
         coding = str(answer.headers.get("Content-Encoding", "identity")).lower()
         if coding != "identity" and not (
             "gzip" in coding and self.url.lower().endswith((".gz", ".tgz"))

@@ -31,8 +31,11 @@ REMEMBERED = 500
 #: worker may be paused and do nothing.
 _LOOK, _PATIENCE = 1.0, 10.0
 
-#: Seconds that a scheduler has for an answer, and one that was started here, in this process.
+#: Seconds that a scheduler has for an answer, and one of a cluster that was started here.
 _ANSWER, _ANSWER_HERE = 4.0, 8.0
+
+#: Seconds for which the latter is asked again while it runs: on a busy machine its turn comes late.
+_BUSY = 600.0
 
 _AGAIN = "run the same command again: finished products are not repeated"
 
@@ -166,15 +169,28 @@ class _Watch:
 
 def _workers(client: Client) -> dict[str, Any]:
     """What the scheduler tells of its workers; a UvisError if it does not in time."""
-    if client.status != "running" or client.scheduler is None:
-        raise _lost(client)
     answer = _ANSWER if client.cluster is None else _ANSWER_HERE
-    try:
-        told = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=answer)
-    except (OSError, TimeoutError) as error:
-        raise _lost(client) from error
-    workers: dict[str, Any] = told["workers"]
-    return workers
+    failed: float | None = None
+    while True:
+        if client.status != "running" or client.scheduler is None:
+            raise _lost(client)
+        try:
+            told = client.sync(client.scheduler.identity, n_workers=-1, callback_timeout=answer)
+        except (OSError, TimeoutError) as error:
+            now = time.monotonic()
+            failed = now if failed is None else failed
+            if not _runs_here(client) or now - failed >= _BUSY:
+                raise _lost(client) from error
+            time.sleep(_LOOK)
+        else:
+            workers: dict[str, Any] = told["workers"]
+            return workers
+
+
+def _runs_here(client: Client) -> bool:
+    """Whether the scheduler is one of a cluster that was started here, and has not ended."""
+    scheduler = getattr(client.cluster, "scheduler", None)
+    return getattr(getattr(scheduler, "status", None), "name", "") == "running"
 
 
 def _stands_still(worker: dict[str, Any]) -> bool:

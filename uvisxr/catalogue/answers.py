@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from .. import files
+from .. import checks, files
 from ..errors import ExportError, bounded, shortened
 from . import schema
 from .question import COLUMNS
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import xarray as xr
 
-Format = Literal["parquet", "csv"]
+Ending = Literal[".csv", ".parquet"]
+
+#: Those of the names of files.
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
 
 #: Bytes of the first line of a file of text, at most.
 _LINE = 2**14
@@ -131,15 +134,31 @@ def _joined(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return compute.fill_null(compute.binary_join(column, "; "), "")
 
 
+def ending(path: str | Path, *allowed: Ending) -> Ending:
+    """How the name of a file to be written ends.
+
+    Raises
+    ------
+    ArgumentError
+        In none of the ways that are allowed.
+    """
+    name = Path(path).name
+    found = next((one for one in allowed if name.lower().endswith(one)), None)
+    if found is None:
+        raise checks.refused("path", name, f"a name that ends in {' or '.join(allowed)}")
+    return found
+
+
 def write(
     path: str | Path,
-    form: Format,
+    form: Ending,
     batches: Iterator[pa.RecordBatch],
     names: tuple[str, ...],
     overwrite: bool | None,
     catalogue: Path,
+    first: schema.Table = "spectra",
 ) -> Path:
-    """Write batches to a file; arguments and errors as of `Found.to_parquet`."""
+    """Write batches to a file; arguments and errors as of `Found.to_parquet` and of `fields`."""
     path = Path(path).expanduser()
     files.check_target(path)
     if files.real(path).is_relative_to(files.real(catalogue)):
@@ -147,16 +166,17 @@ def write(
             f"{shortened(str(path))} lies in the catalogue {catalogue}, which holds nothing but "
             "its own files: choose another folder"
         )
+    ending(path, form)
     files.refuse_foreign(path, overwrite, _is_ours)
+    shape = fields(names, first)
     with files.whole_file(path) as temporary:
-        (_parquet if form == "parquet" else _csv)(temporary, batches, names)
+        (_parquet if form == ".parquet" else _csv)(temporary, batches, shape)
     return path
 
 
-def _parquet(path: Path, batches: Iterator[pa.RecordBatch], names: tuple[str, ...]) -> None:
+def _parquet(path: Path, batches: Iterator[pa.RecordBatch], shape: pa.Schema) -> None:
     from pyarrow import parquet
 
-    shape = fields(names)
     with (
         path.open("wb") as stream,
         parquet.ParquetWriter(stream, shape, compression="zstd") as writer,
@@ -165,11 +185,11 @@ def _parquet(path: Path, batches: Iterator[pa.RecordBatch], names: tuple[str, ..
             writer.write_batch(batch)
 
 
-def _csv(path: Path, batches: Iterator[pa.RecordBatch], names: tuple[str, ...]) -> None:
+def _csv(path: Path, batches: Iterator[pa.RecordBatch], shape: pa.Schema) -> None:
     import pyarrow as arrow
     from pyarrow import csv
 
-    shape = arrow.schema([(field.name, _plain(field.type)) for field in fields(names)])
+    shape = arrow.schema([(field.name, _plain(field.type)) for field in shape])
     # The libraries take no names that are no UTF-8, but any open file.
     options = csv.WriteOptions(quoting_style="needed")
     with path.open("wb") as stream, csv.CSVWriter(stream, shape, write_options=options) as out:

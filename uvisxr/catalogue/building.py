@@ -93,9 +93,14 @@ class Summary(run.Summary):
 
     def add(self, record: dict[str, Any]) -> None:
         """Count what became of a product."""
+        blind = record.get("pointing") == "none"
+        if blind:
+            # It is told of once, as that.
+            said = [text for text in record["warnings"] if text != record["geometry_note"]]
+            record = record | {"warnings": said}
         super().add(record)
         self.spectra += record.get("spectra", 0)
-        if record.get("pointing") == "none":
+        if blind:
             self.unpointed += 1
             self._note_reason(record["geometry_note"], record)
 

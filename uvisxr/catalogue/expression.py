@@ -175,23 +175,25 @@ def _tree(name: str, text: str) -> Any:
         raise MissingDependencyError(
             f"conditions on columns need sqlglot ({error}): pip install 'uvisxr[catalogue]'"
         ) from error
+    # A statement ends at a semicolon, and nothing but blanks may follow.
+    if ";" in _unquoted(text):
+        raise checks.refused(name, text, "one condition, without a semicolon")
     try:
         if any(token.comments for token in sqlglot.tokenize(text, read="duckdb")):
             raise checks.refused(name, text, "a condition without a comment (-- or /* */)")
         trees = sqlglot.parse(text, read="duckdb")
+    except errors.TokenError:
+        raise checks.refused(name, text, f"{_EXPECTED}; a quote in it is not closed") from None
     except errors.SqlglotError as error:
-        said = re.sub(r"\x1b\[\d*m", "", str(error)).partition("\n")[0]
-        # It has classes for what is missing a part.
-        said = re.sub(
-            r"Required keyword: '\w+' missing for <class '[\w.]*?(\w+)'>",
-            lambda match: f"something is missing beside {match[1].upper()}",
-            said,
-        )
-        raise checks.refused(name, text, f"{_EXPECTED}; the parser says: {said}") from None
+        # What it says itself is about its own classes.
+        where: dict[str, Any] = next(iter(getattr(error, "errors", [])), {})
+        beside = f" beside {where['highlight']!r}" if where.get("highlight") else ""
+        raise checks.refused(
+            name, text, f"{_EXPECTED}; something is missing or too much{beside}"
+        ) from None
     except RecursionError:
         raise _too_deep(name, text) from None
-    # A statement ends at a semicolon, and nothing but blanks may follow.
-    if len(trees) != 1 or trees[0] is None or ";" in _unquoted(text):
+    if len(trees) != 1 or trees[0] is None:
         raise checks.refused(name, text, "one condition, without a semicolon")
     return trees[0]
 

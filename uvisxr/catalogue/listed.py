@@ -90,7 +90,7 @@ def read(found: Any) -> Listed:
         if lost == ["label"]:
             mend = (
                 "open what uvisxr.search gives and not a table of it, or ask it for the label, too:"
-                " found.to_pandas([..., 'label'])"
+                f" found.{_method(found)}([..., 'label'])"
             )
         raise ArgumentError(f"found: the table has no {' and no '.join(lost)}: {mend}")
     if not columns["pic"].size:
@@ -111,6 +111,13 @@ def read(found: Any) -> Listed:
     rest = {k: v[kept] for k, v in columns.items() if k not in (*KEYS, *_FILES, "window")}
     of, window, pic, pixel = (values[kept] for values in keys)
     return Listed(products, of, window, pic, pixel, rest)
+
+
+def _method(found: Any) -> str:
+    """What makes such a table of an answer."""
+    if isinstance(found, xr.Dataset):
+        return "to_xarray"
+    return "to_arrow" if hasattr(found, "column_names") else "to_pandas"
 
 
 def _products(columns: dict[str, np.ndarray]) -> tuple[list[Entry], np.ndarray]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import difflib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 
 from .. import checks, targets
 from ..errors import ArgumentError
@@ -37,13 +39,36 @@ def check(snapshot: Snapshot, argument: str, names: Sequence[str]) -> None:
     """
     if not names:
         return
-    there = {file.body for file in snapshot.spectra}
+    there = {file.body for file in snapshot.spectra if file.body}
     if argument == "target":
         there = {target for (target,) in _columns(snapshot, "target") if target}
     for name in names:
         if name not in there:
-            hint = targets.suggested(name) or checks.nearest(name, there)
-            raise ArgumentError(f"{argument}={name!r}: nothing in the catalogue is of that{hint}")
+            raise ArgumentError(
+                f"{argument}={name!r}: nothing in the catalogue is of that"
+                f"{_rings(argument, name) or _like(name, there)}"
+            )
+
+
+def _rings(argument: str, name: str) -> str:
+    """What to say of rings that are taken for a body."""
+    if argument != "body" or "RING" not in name.upper():
+        return ""
+    return "; rings are asked for by their planet and where its ring plane is crossed: give " + (
+        "body='SATURN' and ring_radius=(74500, 140000)"
+    )
+
+
+def _like(name: str, there: Collection[str]) -> str:
+    """A question that suggests what is most like an unknown name, in the catalogue first."""
+    near = [one for one in (checks.close(name, there), targets.like(name)) if one]
+    # Of equals the first.
+    best = max(near, key=partial(_likeness, name), default=None)
+    return f"; did you mean {best!r}?" if best else ""
+
+
+def _likeness(name: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, other, name).ratio()
 
 
 def products(snapshot: Snapshot, given: Sequence[str]) -> tuple[str, ...]:

@@ -110,6 +110,12 @@ class Question:
         return frozenset().union(*(term.columns for term in self.terms))
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """Those of the conditions that were given, in the order of the tables."""
+        given = frozenset[str]().union(*(term.columns for term in self.terms if term.said))
+        return tuple(name for name in COLUMNS if name in given)
+
+    @property
     def flags(self) -> int | None:
         """The place of the condition on flags, if there is one."""
         places = (k for k, term in enumerate(self.terms) if term.flags)
@@ -121,6 +127,13 @@ class Question:
         if not place:
             return Question((_body(None), *others), {})
         return Question((first, *others[: place - 1], *others[place:]), {})
+
+    def unknown_of(self, place: int) -> Question:
+        """The same where one condition is neither true nor false: what it is on is not known."""
+        term = self.terms[place]
+        others = self.without(place)
+        unknown = Term("", term.holds.isnull(), term.columns, _any)
+        return Question((*others.terms, unknown), {})
 
     @property
     def of_reading(self) -> duckdb.Expression | None:

@@ -75,6 +75,10 @@ class Found:
     def _size(self) -> str:
         return f"{len(self):,} spectr{'um' if len(self) == 1 else 'a'}"
 
+    def asked(self) -> tuple[str, ...]:
+        """Columns that the conditions are on."""
+        return self._question.asked
+
     def flagged(self) -> int:
         """How many spectra more there are with the quality flags that are left out (`exclude`)."""
         if self._flagged is None:
@@ -87,9 +91,22 @@ class Found:
 
         Of an empty answer this says which of them has emptied it.
         """
+        return {text: len(self._without(k)) for k, text in self._said().items()}
+
+    def unknown(self) -> dict[str, int]:
+        """Of how many of the spectra that `without` counts it is not known whether it holds.
+
+        What a condition is on has no value there: the latitude of spectra without pointing, the
+        ring radius where no ring is crossed.
+        """
+        told = self._said().items()
+        return {text: len(Found(self._snapshot, self._question.unknown_of(k))) for k, text in told}
+
+    def _said(self) -> dict[int, str]:
+        """The conditions in words, by their places."""
         terms = enumerate(self._question.terms)
         said = {k: term.said or ("no quality flags" if term.flags else "") for k, term in terms}
-        return {text: len(self._without(k)) for k, text in said.items() if text}
+        return {k: text for k, text in said.items() if text}
 
     def _without(self, place: int) -> Found:
         return Found(self._snapshot, self._question.without(place))
@@ -213,8 +230,10 @@ class Found:
         Parameters
         ----------
         path : path
+            Ends in .parquet.
         columns
-            As of `to_arrow`.
+            As of `to_arrow`, but by default `label` is added, by which `uvisxr.open_found` finds
+            the products.
         overwrite : bool, optional
             Whether an existing file is replaced; by default one that this made.
 
@@ -224,13 +243,12 @@ class Found:
 
         Raises
         ------
+        ArgumentError
+            The file has another ending, or there is no such column.
         ExportError
             The file cannot be written, is not to be replaced, or lies in the catalogue.
         """
-        names = _columns(columns, schema.SPECTRA)
-        return answers.write(
-            path, "parquet", self._batches(names, _ROWS), names, overwrite, self.catalogue
-        )
+        return self._write(path, ".parquet", columns, overwrite)
 
     def to_csv(
         self,
@@ -240,14 +258,48 @@ class Found:
     ) -> Path:
         """Write the spectra as text with commas and a line of names, by batches.
 
-        Arguments and errors as of `to_parquet`; a file is known for one that this made by its
-        columns, if `product` is among them. What is not known is empty; several texts are joined
-        by "; ".
+        Arguments and errors as of `to_parquet`; the file ends in .csv. One is known for one that
+        this made by its columns, if `product` is among them. What is not known is empty; several
+        texts are joined by "; ".
         """
-        names = _columns(columns, schema.SPECTRA)
-        return answers.write(
-            path, "csv", self._batches(names, _ROWS), names, overwrite, self.catalogue
-        )
+        return self._write(path, ".csv", columns, overwrite)
+
+    def _write(
+        self,
+        path: str | Path,
+        ending: answers.Ending,
+        columns: str | Iterable[str] | None,
+        overwrite: bool | None,
+    ) -> Path:
+        names = (*schema.SPECTRA, "label") if columns is None else _columns(columns, schema.SPECTRA)
+        batches = self._batches(names, _ROWS)
+        return answers.write(path, ending, batches, names, overwrite, self.catalogue)
+
+    def write_products(
+        self,
+        path: str | Path,
+        columns: str | Iterable[str] | None = None,
+        overwrite: bool | None = None,
+    ) -> Path:
+        """Write the table of `products` to a file.
+
+        Parameters
+        ----------
+        path : path
+            Ends in .csv or .parquet, which says how it is written.
+        columns
+            As of `products`.
+        overwrite : bool, optional
+            As of `to_parquet`, as the errors are.
+
+        Returns
+        -------
+        Path
+        """
+        ending = answers.ending(path, *answers.ENDINGS)
+        table = self.products(columns)
+        batches, names = iter(table.to_batches()), tuple(table.column_names)
+        return answers.write(path, ending, batches, names, overwrite, self.catalogue, "products")
 
     def _read(
         self, run: Callable[[duckdb.DuckDBPyRelation], _T], columns: Iterable[str] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,9 +105,9 @@ def _ranges(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="Rows of the table on stdout.",
 )
-@click.option("--csv", type=FilePath(dir_okay=False, path_type=Path), help="Write all to a file.")
+@click.option("--csv", type=FilePath(dir_okay=False, path_type=Path), help="Write all to a .csv.")
 @click.option(
-    "--parquet", type=FilePath(dir_okay=False, path_type=Path), help="Write all to a file."
+    "--parquet", type=FilePath(dir_okay=False, path_type=Path), help="Write all to a .parquet."
 )
 @OVERWRITE
 def search(
@@ -126,8 +126,10 @@ def search(
     """Find spectra of a CATALOGUE by where they looked, when and how.
 
     All that is given must hold. "-" stands for an open end of a range. The first rows and how many
-    there are go to stdout, or all to the files of --csv and --parquet.
+    there are go to stdout, or all to the files of --csv and --parquet. The rows show what was asked
+    about, too.
     """
+    from ..catalogue import answers, question, schema
     from ..catalogue import search as questions
 
     _check(list_spectra, list_products, count, columns, csv, parquet)
@@ -141,19 +143,22 @@ def search(
     try:
         found = questions.search(catalogue, **given)
         for path, write in ((csv, found.to_csv), (parquet, found.to_parquet)):
-            if path:
+            if path and list_products:
+                answers.ending(path, ".csv" if path == csv else ".parquet")
+                click.echo(found.write_products(path, names, overwrite))
+            elif path:
                 click.echo(write(path, names, overwrite))
         if csv or parquet:
             pass
         elif count:
             click.echo(len(found))
         elif list_products:
-            table = found.products(names or _OF_PRODUCTS)
+            table = found.products(names or _shown(_OF_PRODUCTS, found, schema.PRODUCTS))
             click.echo(_listed(table.slice(0, rows), table.num_rows, "product", "products"))
             if table.num_rows:
                 return
         else:
-            table = found.to_arrow(names or _OF_SPECTRA, rows)
+            table = found.to_arrow(names or _shown(_OF_SPECTRA, found, question.COLUMNS), rows)
             more = found.flagged()
             flagged = f"; {more} more have quality flags (--all-flags)" if more else ""
             click.echo(f"{_listed(table, len(found), 'spectrum', 'spectra')}{flagged}")
@@ -176,8 +181,8 @@ def _check(
     several = [option for option, given in asked.items() if given]
     if len(several) > 1:
         raise click.UsageError(f"give one of {' and '.join(several)}")
-    if (csv or parquet) and several not in ([], ["--spectra"]):
-        raise click.UsageError(f"--csv and --parquet write spectra: leave {several[0]} out")
+    if (csv or parquet) and count:
+        raise click.UsageError("--csv and --parquet write spectra or products: leave --count out")
     if csv and parquet and same(csv, parquet):
         raise click.UsageError(f"--csv and --parquet are one file, {csv}: give two")
     if count and columns:
@@ -188,15 +193,31 @@ def _ends(*times: str) -> tuple[str | None, ...]:
     return tuple(None if time == OPEN else time for time in times)
 
 
+def _shown(columns: tuple[str, ...], found: Found, known: Collection[str]) -> tuple[str, ...]:
+    """Columns of a table, and those that were asked about."""
+    return tuple(dict.fromkeys((*columns, *(name for name in found.asked() if name in known))))
+
+
 def _why_none(found: Found) -> str:
     """Which conditions an empty answer is empty for."""
     without = found.without()
-    enough = [f"{count} without '{text}'" for text, count in without.items() if count]
+    unknown = found.unknown()
+    enough = [
+        f"{count} without '{text}'{_of_unknown(unknown[text], count)}"
+        for text, count in without.items()
+        if count
+    ]
     if enough:
         return f"there would be {' or '.join(enough)}"
     if len(without) > 1:
         return "nothing is found without any one of the conditions either: leave out several"
     return "the catalogue has no spectra, or none but those of other bodies"
+
+
+def _of_unknown(unknown: int, count: int) -> str:
+    if not unknown:
+        return ""
+    return f", which is not known of {'any' if unknown == count else unknown} of them"
 
 
 def _listed(table: Any, count: int, one: str, several: str) -> str:

@@ -16,7 +16,8 @@ from .options import OVERWRITE, FilePath
     "--out",
     required=True,
     type=FilePath(path_type=Path),
-    help="File to write, which ends in .json, or folder in which it is named after the products.",
+    help="File to write, which ends in .json; or folder, for a file for each observation, named "
+    "after its first product and its last.",
 )
 @click.option(
     "--base",
@@ -36,10 +37,19 @@ def virtual(
 ) -> None:
     """Write references by which any xarray opens PRODUCT... as Zarr, without uvisxr.
 
-    The data stay where they are, on disk or on a server, and are not read. Prints the path of the
-    file; docs/howto/remote.md says how it is opened.
+    The data stay where they are, on disk or on a server, and are not read. Products of one channel,
+    slit and window are one observation. In a folder, a file that holds other products is replaced
+    with --overwrite alone. Prints the paths of the files; docs/howto/remote.md says how they are
+    opened.
     """
-    from ..references import virtual as write
+    from .. import references
 
     channel = channel.upper() if channel else None
-    click.echo(write(product, out=out, base=base, channel=channel, overwrite=overwrite))
+    if out.suffix.lower() == ".json" and not out.is_dir():
+        files = [
+            references.virtual(product, out=out, base=base, channel=channel, overwrite=overwrite)
+        ]
+    else:
+        files = references.virtual_each(product, out, base, overwrite, channel)
+    for file in files:
+        click.echo(file)

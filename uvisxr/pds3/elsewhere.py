@@ -146,8 +146,7 @@ def settle(path: Path, size: int) -> parts.Remote | Path:
 
 def _differs(version: Any, told: Told) -> bool:
     """Whether a file is another than one of which the version was written down."""
-    before = version if isinstance(version, Mapping) else {}
-    return any(before.get(key, value) != value for key, value in told.version)
+    return told.differs(version if isinstance(version, Mapping) else {})
 
 
 def place(url: str) -> Path:
@@ -174,10 +173,14 @@ def place(url: str) -> Path:
     except ValueError as error:
         raise ArgumentError(f"{url} is not the URL of a product: {error}") from error
     path = unquote(split.path, errors="surrogateescape")
-    if not host or path.endswith("/") or not path:
+    if host and path.endswith("/"):
         raise ArgumentError(
-            f"{url} is not the URL of a product: it begins with https:// and a server, and "
-            "ends with the name of a label"
+            f"{url} is the URL of a folder, which nobody can list: give those of its labels"
+        )
+    if not host or not path:
+        raise ArgumentError(
+            f"{url} is not the URL of a product: it begins with https:// or http:// and a server, "
+            "and ends with the name of a label"
         )
     is_number = ":" in host
     parts_of_host = host.rstrip(".").split(".")
@@ -249,7 +252,8 @@ def kept(
 ) -> Path:
     """As `whole`, but what is there counts only if the server has the same version of it still.
 
-    `label`: that of a data file.
+    `label`: that of a data file. A ChangedError if the server has another version when it sends it
+    than when it was asked.
     """
     told: Told | None
     try:
@@ -266,7 +270,8 @@ def kept(
     # Until the file is there, nothing is known of it.
     with suppress(OSError):
         _version_of(file).unlink()
-    whole(url, file, size, check, anew=anew or before.get("told") != now["told"])
+    anew = anew or before.get("told") != now["told"]
+    whole(url, file, size, check, anew=anew, before=told)
     write_text(_version_of(file), json.dumps(now), archive=True)
     return file
 
@@ -278,6 +283,7 @@ def whole(
     check: Callable[[Path], Any] | None = None,
     most: int = 2**33,
     anew: bool = False,
+    before: Told | None = None,
 ) -> Path:
     """Download a file to the cache, unless it is there; parameters as of `fetch.download`.
 
@@ -290,11 +296,13 @@ def whole(
         if parts.is_web(url):
             # Of a known size, no more is taken than that.
             most = most if size is None else max(most, size)
-            return fetch.download(url, file, kind="", size=size, check=check, most=most, anew=anew)
+            return fetch.download(
+                url, file, kind="", size=size, check=check, most=most, anew=anew, before=before
+            )
         if not anew and file.is_file() and (size is None or file.stat().st_size == size):
             return file
         try:
-            _write(parts.blocks(url), url, file, size, check, most)
+            _write(parts.blocks(url, before), url, file, size, check, most)
         except NoPartsError:
             name, archive = parts.member_of(url) or ("", "")
             there = kept(archive, place(archive))

@@ -38,6 +38,9 @@ UNPACK = (
     "NAME.DAT.zip, with NAME.LBL beside them"
 )
 
+#: What to say, before its path or URL, of an archive that is named in the place of a product.
+INSIDE = "of an archive, name a product in it: zip://NAME.LBL::"
+
 _LABEL_TREES = ("LABEL", "LABELS")
 _DATA_TREES = ("DATA",)
 

@@ -866,7 +866,8 @@ def _entries(path: Path, fetch: bool, known: dict[Path, list[_Source]]) -> Itera
 
 def _lines(path: Path) -> list[str]:
     if pairs.packed_otherwise(path):
-        raise ArgumentError(f"{path} {pairs.UNPACK}")
+        more = f"; {pairs.INSIDE}{path}" if path.suffix.lower() == ".zip" else ""
+        raise ArgumentError(f"{path} {pairs.UNPACK}{more}")
     try:
         raw, size = read_beginning(path, _SIZE)
         if raw.startswith(NETCDF):

@@ -22,13 +22,16 @@ from urllib.request import url2pathname
 from .. import parts
 from ..errors import ArgumentError, FetchError, LabelError, NotFoundError, ProductError, UvisError
 from ..files import absolute, inside, is_folder, relative
-from ..transfer import NoPartsError
+from ..transfer import ChangedError, NoPartsError
 from . import elsewhere, packed, pairs
 from .archive import data_size
 from .label import MAX_BYTES, keywords, read_label
 
 # Letters of drives are no schemes.
 _URL = re.compile(r"([a-z][a-z0-9+.-]+:)/+", re.IGNORECASE)
+
+#: How often a product that changes while it comes is asked for again.
+_AGAIN = 2
 
 #: Kinds of data files.
 _DATA = (".DAT", *pairs.PACKINGS)
@@ -65,6 +68,17 @@ def download(url: str, whole: bool = False) -> Path:
             raise NotFoundError(f"{url}: there is no file {label}; check the URL")
         return label
     given = _given(url)
+    if given.file.suffix.lower() == ".zip" and not given.is_packed:
+        raise ArgumentError(f"{url} is the URL of no product; {pairs.INSIDE}{url}")
+    for _ in range(_AGAIN):
+        # The label of a file that has just changed may have changed too.
+        with suppress(ChangedError):
+            return _downloaded(given, whole)
+    return _downloaded(given, whole)
+
+
+def _downloaded(given: _Given, whole: bool) -> Path:
+    """As `download`."""
     label = given.place(given.label)
     before: int | None = None
     with suppress(OSError, UvisError):

@@ -341,7 +341,14 @@ def _labels(
 
     What is not read and lay in a folder with others is left out.
     """
-    paths = list(paths)
+    labels, named, lists = _read(list(paths), channel, fetch)
+    return _without_spectra(labels, named, target or ""), lists
+
+
+def _read(
+    paths: list[sources.Source], channel: str | None = None, fetch: bool = False
+) -> tuple[list[Label], set[Path], frozenset[Path]]:
+    """The labels of all products, those that are named themselves, and the lists."""
     products = sources.expand(paths, sources.Filter(channel=channel), fetch)
     files = (
         Path(path).expanduser()
@@ -364,7 +371,26 @@ def _labels(
         warn_user(f"left out: {fault}")
     if not labels:
         raise ArgumentError("no product to open: all that pass the filter are calibration matrices")
-    return _without_spectra(labels, named, target or ""), frozenset(products.lists)
+    return labels, named, frozenset(products.lists)
+
+
+def alike(
+    paths: Iterable[sources.Source], channel: str | None = None, target: str | None = None
+) -> list[list[Label]]:
+    """Products in groups of those that `open_observation` opens as one.
+
+    Arguments and errors as of that. Groups and the products in each are in the order given.
+    """
+    groups: list[list[Label]] = []
+    for label in _read(list(paths), channel)[0]:
+        for group in groups:
+            first = group[0]
+            if first.is_matrix == label.is_matrix and not _difference(first, label, target or ""):
+                group.append(label)
+                break
+        else:
+            groups.append([label])
+    return groups
 
 
 def _without_spectra(labels: list[Label], named: set[Path], target: str) -> list[Label]:
