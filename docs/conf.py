@@ -49,7 +49,7 @@ if INVENTORIES:
     }
 
 # Pages are MyST; those with {code-cell} are run, and so are the notebooks of examples/.
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "amsmath", "substitution"]
+myst_enable_extensions = ["colon_fence", "deflist", "substitution"]
 myst_heading_anchors = 4
 nb_execution_mode = "force"
 nb_execution_timeout = 240

@@ -8,6 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow as pa
@@ -246,6 +247,21 @@ def has_something(path: Path) -> bool:
 def test_every_page_has_a_picture_or_what_is_run_or_made():
     """Pages that list others, and texts that are shown from elsewhere, have not."""
     assert {name(path) for path in PAGES if not has_something(path)} == LACKING
+
+
+def test_formulas_need_no_script_from_elsewhere():
+    """TeX is drawn by MathJax, which the theme takes from the network; MathML by the browser."""
+    for path in PAGES:
+        text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        assert "$$" not in text, name(path)
+
+
+def test_pictures_of_the_site_have_text_that_can_be_read_on_a_phone():
+    style = mpl.rc_params_from_file(ROOT / "docs" / "matplotlibrc", use_default_template=False)
+    assert style["font.size"] >= 12
+    for path in PAGES:
+        sizes = re.findall(r"\bfontsize=([\d.]+)", path.read_text("utf-8"))
+        assert all(float(size) >= 9.5 for size in sizes), name(path)
 
 
 def test_the_readme_stays_one_page():
