@@ -202,6 +202,7 @@ def test_links_of_the_site_lead_to_its_pages_and_else_to_the_repository(tmp_path
         ("[a](uvisxr)", "README.md", f"[a]({site_links.GITHUB}/tree/main/uvisxr)"),
         ("[a](examples/b.ipynb)", "README.md", "[a](/tutorials/b.ipynb)"),
         ("[a](../docs/b.md)", "examples/c.ipynb", "[a](/b.md)"),
+        ("[a](api/c.rst)", "docs/reference/api.md", "[a](/reference/api/c.rst)"),
         ("![a](b.png) [a](https://b.c/d.md) [a](#e)", "README.md", None),
         ("`[a](LICENSE)`\n```\n[a](LICENSE)\n```\n", "README.md", None),
         ("[a](nowhere.md)", "README.md", None),

@@ -125,7 +125,7 @@ def on_site(text: str, source: str, root: Path = ROOT) -> str:
         elif page != leads and not (root / page).is_file():
             page = leads
         ending = f"#{anchor}" if anchor else ""
-        if page.startswith("docs/") and page.endswith((".md", ".ipynb")):
+        if page.startswith("docs/") and page.endswith((".md", ".ipynb", ".rst")):
             return f"{one['before']}{page.removeprefix('docs')}{ending}"
         if Path(leads).suffix in (".png", ".svg", ".gif") or not (root / leads).exists():
             # Pictures are found from where the text lies; what is nowhere is warned of.
