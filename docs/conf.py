@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
@@ -55,6 +56,7 @@ nb_execution_timeout = 240
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # with tables
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"uvisxr {release}"
@@ -142,10 +144,19 @@ def _accessor(found: re.Match[str]) -> str:
     return {"ds": "Dataset", "tree": "DataTree", "array": "DataArray"}[found[1]] + ".uvis"
 
 
+def _unlinked(app: Sphinx, document: nodes.document) -> None:
+    """Addresses that are only examples, `tcp://HOST:8786` or a bare `https://`, lead nowhere."""
+    for link in list(document.findall(nodes.reference)):
+        at = urlsplit(link.get("refuri", ""))
+        if "://" in link.get("refuri", "") and not (at.netloc and at.scheme in ("http", "https")):
+            link.replace_self(nodes.literal("", link.astext()))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("name", _name)
     app.connect("source-read", _read)
     app.connect("include-read", _included)
+    app.connect("doctree-read", _unlinked)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
