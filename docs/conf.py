@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
@@ -150,10 +151,19 @@ def _accessor(found: re.Match[str]) -> str:
     return {"ds": "Dataset", "tree": "DataTree", "array": "DataArray"}[found[1]] + ".uvis"
 
 
+def _unlinked(app: Sphinx, document: nodes.document) -> None:
+    """Addresses that are only examples, `tcp://HOST:8786` or a bare `https://`, lead nowhere."""
+    for link in list(document.findall(nodes.reference)):
+        at = urlsplit(link.get("refuri", ""))
+        if "://" in link.get("refuri", "") and not (at.netloc and at.scheme in ("http", "https")):
+            link.replace_self(nodes.literal("", link.astext()))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("name", _name)
     app.connect("source-read", _read)
     app.connect("include-read", _included)
+    app.connect("doctree-read", _unlinked)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

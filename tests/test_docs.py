@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
@@ -71,6 +72,21 @@ def blocks(text: str) -> list[tuple[int, str, bool]]:
 def test_code_that_is_only_shown_is_python(path: Path):
     for line, code, _ in blocks(path.read_text("utf-8")):
         compile("\n" * (line - 1) + code, path, "exec")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_code_says_where_the_simulation_and_the_package_are_from(path: Path):
+    """Whoever pastes a page from its top on needs no other page for `uvisxr` and `made`."""
+    known: set[str] = set()
+    cells = r"^```(?:python|\{code-cell\}.*)\n((?::.*\n)*)(.*?)^```$"
+    for one in re.finditer(cells, path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(one[2])):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                known |= {made.asname or made.name.partition(".")[0] for made in node.names}
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                known.add(node.id)
+        asked = {node.id for node in ast.walk(ast.parse(one[2])) if isinstance(node, ast.Name)}
+        assert asked & {"uvisxr", "made"} <= known, one[2]
 
 
 @pytest.fixture
@@ -237,7 +253,8 @@ def has_something(path: Path) -> bool:
         or path.name == "index.md"
         or any(runs for *_, runs in blocks(text))
         or re.search(
-            r"!\[.*\]\(|^```+\{(code-cell|figure|image|include)\}|^<!-- made: |^\.\. click::",
+            r"!\[.*\]\(|^```+\{(code-cell|figure|image|include)\}|^:::\{glossary\}|^<!-- made: "
+            r"|^\.\. click::",
             text,
             re.MULTILINE,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 import re
+import symtable
 import sys
 import warnings
 from pathlib import Path
@@ -64,6 +66,37 @@ def test_notebook_is_clean(path: Path):
 def test_notebook_says_how_to_use_real_data(path: Path):
     texts = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
     assert sum("To work on" in text and "uvisxr fetch" in text for text in texts) == 1
+
+
+def names_of(code: str) -> tuple[set[str], set[str]]:
+    """The names of the module that code needs, and those that it makes."""
+    needed, given = set(), set()
+    tables = [symtable.symtable(code, "cell", "exec")]
+    for table in tables:
+        tables += table.get_children()
+        for one in table.get_symbols():
+            if table.get_type() != "module" and not one.is_global():
+                continue
+            if one.is_referenced():
+                needed.add(one.get_name())
+            if one.is_assigned() or one.is_imported():
+                given.add(one.get_name())
+    return needed - vars(builtins).keys(), given
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_cells_for_real_data_need_nothing_of_the_simulation(path: Path):
+    """With the cell replaced as the text says, and those of the simulation left out."""
+    cells = nbformat.read(path, as_version=4).cells
+    (at,) = [n for n, cell in enumerate(cells) if "To work on" in cell.source]
+    assert "replace the next cell with" in cells[at].source and cells[at + 1].cell_type == "code"
+    cells[at + 1].source = re.search(r"```python\n(.*?)```", cells[at].source, re.DOTALL)[1]
+    known: set[str] = set()
+    for cell in cells:
+        if cell.cell_type == "code" and not cell.source.startswith("# Only of a simulation"):
+            needed, given = names_of(cell.source)
+            known |= given
+            assert needed <= known, cell.source
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ simulated observation of Titan with its products, kernels and calibration files.
     made = uvisxr.simulate.observation(directory="titan", exposures=12, seed=1)
 
 >>> ds = made.open().uvis.geometry(kernels=made.kernels)
->>> ds = ds.uvis.background(alt_min=2000).uvis.calibrate(files=made.calibration)
+>>> ds = ds.uvis.background(alt_min=1500).uvis.calibrate(files=made.calibration)
 >>> dict(ds.radiance.sizes)
 {'pic': 12, 'pixel': 60, 'wl': 1024}
 >>> limb = ds.uvis.bin(by={"alt": [0, 500, 1000, 1500, 2000]})
