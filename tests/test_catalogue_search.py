@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from helpers import catalogues
 from helpers.slow import rest_slow
 
 import uvisxr
+from uvisxr import files
 from uvisxr.catalogue import engine, schema, search, store
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, CatalogueError, ExportError
@@ -547,6 +549,23 @@ def test_a_catalogue_that_is_changed_meanwhile(tmp_path):
     assert found.to_arrow().num_rows == 80 and len(found) == 80
     shutil.rmtree(folder / "spectra")
     with pytest.raises(CatalogueError):
+        found.to_arrow()
+
+
+def test_files_that_cannot_be_opened(tmp_path, monkeypatch):
+    folder = tmp_path / "c"
+    with store.Writer(folder) as writer:
+        own, spectra = catalogues.tables(5, 1, 10)
+        writer.commit(own, [spectra])
+    found = uvisxr.search(folder)
+    path = store.read(folder).spectra[0].path
+
+    def refusing(name, *more, **named):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(name))
+
+    path.write_bytes(b"")  # DuckDB would not be refused where tests are run as root
+    monkeypatch.setattr(files, "opened", refusing)
+    with pytest.raises(CatalogueError, match=r"Permission denied; this does not mean.*damaged"):
         found.to_arrow()
 
 
