@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -654,6 +656,24 @@ def test_products_of_damaged_files_go_if_they_are_in_no_source(archive: Path, he
     with pytest.warns(match=r"4 products that may have had rows there"):
         assert catalogue.build(one, out, verify=True).done == 1
     assert names(out) == [product_id(1)]
+
+
+def test_spectra_that_the_list_lacks_are_made_anew(archive: Path, here: InProcess):
+    write_product(archive, product_id(9, "EUV"), samples=1, band_bin=64, line_bin=4)
+    build(archive)
+    out = archive.parent / "c"
+    sound = both(out)
+    path = out / "catalogue.json"
+    told = json.loads(path.read_text())
+    told["spectra"] = [one for one in told["spectra"] if one["channel"] == "FUV"]
+    path.write_text(json.dumps(told))
+    says = f"1 product of which there are not as many spectra .* {product_id(9, 'EUV')}"
+    found = catalogue.info(out, verify=True).damaged
+    assert found is not None and len(found) == 1 and re.match(says, found[0])
+    with pytest.warns(match=f"{says}.*read again"):
+        assert build(archive, verify=True).done == 1
+    assert both(out) == sound
+    assert catalogue.info(out, verify=True).damaged == []
 
 
 def test_labels_are_verified_too(archive: Path, here: InProcess):

@@ -563,6 +563,8 @@ def test_a_newer_catalogue(sound: Path):
         lambda told: told | {"spectra": told["spectra"][:1] * 2},
         lambda told: _first(told, low={"lat": "north"}),
         lambda told: _first(told, body=None),
+        lambda told: _first(told, body="MARS"),
+        lambda told: _first(told, channel="HSP"),
         lambda told: [told],
         lambda told: None,
     ],

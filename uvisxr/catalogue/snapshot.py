@@ -374,11 +374,14 @@ def _file(told: dict[str, Any], table: schema.Table, folder: Path) -> File:
     )
     if low.keys() != high.keys():
         raise ValueError("a column has one bound only")
+    path, body, channel = _path(told["path"], table), _text(told["body"]), _text(told["channel"])
+    if path.rpartition("/")[0] != place(table, body, channel):
+        raise ValueError(f"{path[:80]!r} lies in the folder of another body or channel")
     return File(
-        folder / _path(told["path"], table),
+        folder / path,
         _whole(told["rows"]),
-        _text(told["body"]),
-        _text(told["channel"]),
+        body,
+        channel,
         low,
         high,
         _whole(told["bytes"]),
