@@ -261,6 +261,12 @@ def test_a_label_alone_until_its_data_come(archive: Path, here: InProcess):
     assert all(row["has_data"] for row in rows(out))
 
 
+def test_a_link_that_leads_nowhere_is_a_failure(archive: Path, here: InProcess):
+    (archive / f"{product_id(8)}.LBL").symlink_to(archive / "gone.LBL")
+    assert build(archive).failed == 1
+    assert product_id(8) in {r["product"] for r in rows(archive.parent / "c") if r["error"]}
+
+
 def test_the_same_exposures_count_once(archive: Path, here: InProcess):
     build(archive)
     copies = archive.parent / "volumes/COUVIS_0012"
