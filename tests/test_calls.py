@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -112,6 +113,16 @@ class TestNames:
         assert not hasattr(found, "set_geometry") and not hasattr(found, "_repr_png_")
         assert copy.copy(found)._ds.equals(found._ds)
         assert isinstance(pickle.loads(pickle.dumps(found)), accessor.UvisAccessor)
+
+
+@pytest.mark.parametrize("value", [np.True_, np.False_])
+def test_truths_of_numpy_are_those_of_python(value):
+    def asked(overwrite: bool | None, all_rows: bool = False) -> None:
+        """As of functions whose annotations are texts."""
+
+    bound = calls.bind("asked", inspect.signature(asked), (value,), {"all_rows": value})
+    assert [type(one) for one in bound.args] == [bool, bool]
+    assert bound.args == (bool(value), bool(value))
 
 
 class TestBridge:

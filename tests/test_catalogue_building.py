@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +27,7 @@ from helpers.loopback import Status, folder, serve
 from helpers.products import product_id, two_windows, write_product
 
 import uvisxr
-from uvisxr import catalogue, fetch
+from uvisxr import catalogue, fetch, files
 from uvisxr.batch import run, work
 from uvisxr.catalogue import building, exports, schema, staging, store
 from uvisxr.cli import main
@@ -257,6 +259,12 @@ def test_a_label_alone_until_its_data_come(archive: Path, here: InProcess):
     data.write_bytes(raw)
     assert build(archive).done == 1
     assert all(row["has_data"] for row in rows(out))
+
+
+def test_a_link_that_leads_nowhere_is_a_failure(archive: Path, here: InProcess):
+    (archive / f"{product_id(8)}.LBL").symlink_to(archive / "gone.LBL")
+    assert build(archive).failed == 1
+    assert product_id(8) in {r["product"] for r in rows(archive.parent / "c") if r["error"]}
 
 
 def test_the_same_exposures_count_once(archive: Path, here: InProcess):
@@ -591,6 +599,87 @@ def test_damaged_files_are_named_and_made_anew(
     assert result.exit_code == 0 and "all files are as they were written" in result.output
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        errno.EACCES,
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (errno.EIO, errno.EMFILE)),
+    ],
+)
+def test_files_that_cannot_be_reached_stay(
+    archive: Path, here: InProcess, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    build(archive)
+    out = archive.parent / "c"
+    before = (out / "catalogue.json").read_bytes()
+    path = store.read(out).spectra[0].path
+    opened = files.opened
+
+    def refusing(name: Any, *more: Any, **named: Any) -> Any:
+        if Path(name) == path:
+            raise OSError(number, os.strerror(number), str(name))
+        return opened(name, *more, **named)
+
+    says = rf"cannot read {path}.*{os.strerror(number)}; this does not mean that it is damaged"
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "opened", refusing)
+        with pytest.raises(CatalogueError, match=says):
+            build(archive, verify=True)
+        with pytest.raises(CatalogueError, match=says):
+            catalogue.info(out, verify=True)
+    assert (out / "catalogue.json").read_bytes() == before and path.exists()
+    assert store.read(out).spectra
+
+
+def test_staged_files_that_cannot_be_removed_do_no_harm(
+    archive: Path, here: InProcess, monkeypatch: pytest.MonkeyPatch
+):
+    out = archive.parent / "c"
+    unlink = Path.unlink
+
+    def refusing(path: Path, missing_ok: bool = False) -> None:
+        if path.parent.name == staging.FOLDER:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refusing)
+        assert build(archive).done == 4
+        assert len(list((out / staging.FOLDER).iterdir())) == 4
+        (out / staging.FOLDER / f"{0:032x}.parquet").write_text("x")
+        assert build(archive).current == 4
+    assert build(archive).current == 4
+    assert not (out / staging.FOLDER).exists()
+
+
+def test_staged_files_that_cannot_be_reached_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / f"{1:032x}.parquet"
+    path.write_text("x")
+
+    def refused(path: Path) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pq, "read_metadata", refused)
+        assert list(staging.found(tmp_path)) == [] and path.exists()
+    assert list(staging.found(tmp_path)) == [] and not path.exists()
+
+
+@pytest.mark.slow
+def test_a_file_in_the_place_of_a_table(archive: Path, here: InProcess):
+    build(archive)
+    out = archive.parent / "c"
+    shutil.rmtree(out / "products")
+    (out / "products").write_text("mine")
+    with (
+        pytest.warns(match="not as written"),
+        pytest.raises(ExportError, match=f"is at {out / 'products'}: remove or rename it"),
+    ):
+        build(archive, verify=True)
+    (out / "products").unlink()
+    assert build(archive).done == 4
+
+
 def test_products_of_damaged_files_go_if_they_are_in_no_source(archive: Path, here: InProcess):
     build(archive)
     out = archive.parent / "c"
@@ -599,6 +688,25 @@ def test_products_of_damaged_files_go_if_they_are_in_no_source(archive: Path, he
     with pytest.warns(match=r"4 products that may have had rows there"):
         assert catalogue.build(one, out, verify=True).done == 1
     assert names(out) == [product_id(1)]
+
+
+@pytest.mark.slow
+def test_spectra_that_the_list_lacks_are_made_anew(archive: Path, here: InProcess):
+    write_product(archive, product_id(9, "EUV"), samples=1, band_bin=64, line_bin=4)
+    build(archive)
+    out = archive.parent / "c"
+    sound = both(out)
+    path = out / "catalogue.json"
+    told = json.loads(path.read_text())
+    told["spectra"] = [one for one in told["spectra"] if one["channel"] == "FUV"]
+    path.write_text(json.dumps(told))
+    says = f"1 product of which there are not as many spectra .* {product_id(9, 'EUV')}"
+    found = catalogue.info(out, verify=True).damaged
+    assert found is not None and len(found) == 1 and re.match(says, found[0])
+    with pytest.warns(match=f"{says}.*read again"):
+        assert build(archive, verify=True).done == 1
+    assert both(out) == sound
+    assert catalogue.info(out, verify=True).damaged == []
 
 
 def test_labels_are_verified_too(archive: Path, here: InProcess):

@@ -442,3 +442,16 @@ def test_every_column_can_be_named(name):
         pytest.skip("of several texts")
     text = f"{name} IS NOT NULL AND NOT ({name} IS NULL OR {name} = {name})"
     assert expression.parse(text, columns).columns == {name}
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ("target = 'n/a'", "target = ''"),
+        ("target <> 'Saturn_Rings'", "target <> 'S RINGS'"),
+        ("body IN ('S RINGS', '606')", "body IN ('SATURN', 'TITAN')"),
+    ],
+)
+def test_names_as_the_arguments_of_search_take_them(given, same):
+    first, second = (expression.parse(one, schema.SPECTRA).expression for one in (given, same))
+    assert str(first) == str(second)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from helpers import catalogues
 from helpers.slow import rest_slow
 
 import uvisxr
+from uvisxr import files
 from uvisxr.catalogue import engine, schema, search, store
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, CatalogueError, ExportError
@@ -250,6 +252,13 @@ def test_names_that_are_meant_are_in_the_catalogue(tmp_path):
             uvisxr.search(folder, target="rings")
 
 
+def _with(table: pa.Table, name: str, texts: list[str]) -> pa.Table:
+    """A table with other names in a column."""
+    place = table.schema.get_field_index(name)
+    names = pa.array(texts).dictionary_encode()
+    return table.set_column(place, table.schema.field(place), names)
+
+
 def test_targets_that_labels_do_not_say(tmp_path):
     own, spectra = catalogues.tables(1, 1, 10)
     none = pa.array([""] * 10).dictionary_encode()
@@ -260,6 +269,37 @@ def test_targets_that_labels_do_not_say(tmp_path):
         writer.commit(own, [spectra])
     for target in ("UNK", "n/a", "Unknown"):
         assert len(uvisxr.search(tmp_path / "c", target=target, exclude=())) == 10
+
+
+@pytest.mark.slow
+def test_spellings_are_those_of_arguments_in_conditions_too(tmp_path):
+    tables = []
+    for table in catalogues.tables(30, 1, 4):
+        texts = ["" if text == "STAR" else text for text in table["target"].to_pylist()]
+        tables.append(_with(table, "target", texts))
+    with store.Writer(tmp_path / "c") as writer:
+        writer.commit(tables[0], [tables[1]])
+    for column, text in (
+        *(("target", text) for text in ("n/a", "UNK", "Saturn_Rings")),
+        *(("body", text) for text in ("S RINGS", "699", "Titan:")),
+    ):
+        expected = len(uvisxr.search(tmp_path / "c", **{column: text}))
+        found = uvisxr.search(tmp_path / "c", where=f"{column} IN ('{text}', 'x')")
+        assert len(found) == expected > 0
+
+
+def test_names_of_several_lines(tmp_path):
+    own, spectra = (_with(t, "product", ["a\nb"] * len(t)) for t in catalogues.tables(1, 1, 4))
+    with store.Writer(tmp_path / "c") as writer:
+        writer.commit(own, [spectra])
+    found = uvisxr.search(tmp_path / "c", product="a\nb", exclude=())
+    assert len(found) == 4 and "\n" not in repr(found)
+
+
+def test_truths_of_numpy(made):
+    for value in (True, False):
+        found, same = (uvisxr.search(made[0], on_disk=one) for one in (np.bool_(value), value))
+        assert str(found._question) == str(same._question)
 
 
 def test_a_number_is_that_of_the_column(tmp_path):
@@ -324,6 +364,17 @@ def test_bodies_by_their_codes(made, body):
         ({"time": "soon"}, "is not a time"),
         ({"time": "2005-230T12:00"}, "of other times two"),
         ({"time": ("2006", "2005")}, "the earlier time first"),
+        (
+            {"time": ("2008-12-31T23:59:60", "2009")},
+            "2009-01-01T00:00:00 is not before 2009-01-01T00:00:00 .a leap second is read",
+        ),
+        ({"time": (np.datetime64("300000-01-01"), None)}, "time='300000-01-01': .*1678 to 2262"),
+        ({"time": (None, np.datetime64("-0020-01-01"))}, "time='-0?020-01-01': .*1678 to 2262"),
+        ({"alt": {800, 1000}}, "two ends of a range, km"),
+        ({"alt": {800: "low", 1000: "high"}}, "two ends of a range, km"),
+        ({"alt": dict.fromkeys((800, 1000)).keys()}, "two ends of a range, km"),
+        ({"product": "a\0"}, "a name, or several"),
+        ({"product": "\udcff"}, "a name, or several"),
         ({"time": 2005}, "two times"),
         ({"exclude": "bad"}, "did you mean|one of"),
         ({"mode": "some"}, "'center' or 'all'"),
@@ -578,6 +629,23 @@ def test_a_catalogue_that_is_changed_meanwhile(tmp_path):
     assert found.to_arrow().num_rows == 80 and len(found) == 80
     shutil.rmtree(folder / "spectra")
     with pytest.raises(CatalogueError):
+        found.to_arrow()
+
+
+def test_files_that_cannot_be_opened(tmp_path, monkeypatch):
+    folder = tmp_path / "c"
+    with store.Writer(folder) as writer:
+        own, spectra = catalogues.tables(5, 1, 10)
+        writer.commit(own, [spectra])
+    found = uvisxr.search(folder)
+    path = store.read(folder).spectra[0].path
+
+    def refusing(name, *more, **named):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(name))
+
+    path.write_bytes(b"")  # DuckDB would not be refused where tests are run as root
+    monkeypatch.setattr(files, "opened", refusing)
+    with pytest.raises(CatalogueError, match=r"Permission denied; this does not mean.*damaged"):
         found.to_arrow()
 
 

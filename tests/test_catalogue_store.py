@@ -21,6 +21,7 @@ from helpers import catalogues, lockless
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from uvisxr import files
 from uvisxr.catalogue import schema, snapshot, sorting, store, tables
 from uvisxr.errors import CatalogueError, ExportError
 
@@ -562,6 +563,8 @@ def test_a_newer_catalogue(sound: Path):
         lambda told: told | {"spectra": told["spectra"][:1] * 2},
         lambda told: _first(told, low={"lat": "north"}),
         lambda told: _first(told, body=None),
+        lambda told: _first(told, body="MARS"),
+        lambda told: _first(told, channel="HSP"),
         lambda told: [told],
         lambda told: None,
     ],
@@ -594,6 +597,35 @@ def test_missing_and_cut_files(sound: Path):
         store.read(sound)
     path.unlink()
     with pytest.raises(CatalogueError, match=r"is damaged: .*No such file"):
+        store.read(sound)
+
+
+@pytest.mark.parametrize("what", ["products", "catalogue.json", ""])
+def test_what_the_system_refuses_is_not_called_damaged(
+    sound: Path, monkeypatch: pytest.MonkeyPatch, what: str
+):
+    place = sound / what
+    looked, opened = Path.stat, files.opened
+
+    def refuse(path: Any) -> None:
+        within = place in (Path(path), *Path(path).parents)
+        if within and Path(path) != sound:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    def stat(path: Path, **named: Any) -> Any:
+        if what != "catalogue.json":
+            refuse(path)
+        return looked(path, **named)
+
+    def opening(path: Any, *more: Any, **named: Any) -> Any:
+        refuse(path)
+        return opened(path, *more, **named)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr(files, "opened", opening)
+    if not what:
+        monkeypatch.setattr(files, "is_file", lambda path: False)
+    with pytest.raises(CatalogueError, match=r"Permission denied.*does not mean.*permissions"):
         store.read(sound)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from types import MappingProxyType
@@ -83,7 +84,8 @@ calls alt_limit is alt_min= here
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
         raise ArgumentError(f"{name}: {why(name, signature, kwargs, error)}") from None
-    for key, value in bound.arguments.items():
+    for key, given in bound.arguments.items():
+        value = bound.arguments[key] = _own(given)
         parameter = signature.parameters[key]
         several = parameter.kind is parameter.VAR_POSITIONAL
         for one in value if several else [value]:
@@ -93,6 +95,13 @@ calls alt_limit is alt_min= here
         except ArgumentError as error:
             raise ArgumentError(f"{name}: {error}") from None
     return bound
+
+
+def _own(value: Any) -> Any:
+    """A truth of numpy as one of Python, which `is True` and annotations mean."""
+    # What is not imported made no value.
+    numpy = sys.modules.get("numpy")
+    return bool(value) if numpy is not None and isinstance(value, numpy.bool_) else value
 
 
 def _check(name: str, key: str, value: object, annotation: str) -> None:

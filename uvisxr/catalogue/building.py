@@ -586,7 +586,7 @@ class _Block:
             table = pa.concat_tables(products).unify_dictionaries()
             self.writer.commit(table, self._taken(staging.spectra_of), self._removed)
             for name in self._names:
-                self._path(name).unlink(missing_ok=True)
+                staging.remove(self._path(name))
         if self._moved:
             self.writer.move(self._moved)
         self._names, self._failed, self._removed, self._moved, self._rows = [], [], [], {}, 0
@@ -596,7 +596,7 @@ class _Block:
         """Remove what is staged of products that were found; of others a build may go on."""
         for one in staging.found(self.staged):
             if known.is_seen(one.product):
-                one.path.unlink(missing_ok=True)
+                staging.remove(one.path)
         with contextlib.suppress(OSError):
             self.staged.rmdir()
 

@@ -43,8 +43,8 @@ class Info:
         Bytes of all files that are read.
     files : int
     damaged : list of str, optional
-        Files that are not as they were written, and how; None if they were not verified. What lies
-        in those of products is not counted.
+        Files that are not as they were written, and how, or which spectra are missing; None if they
+        were not verified. What lies in damaged files of products is not counted.
     """
 
     folder: Path
@@ -136,7 +136,8 @@ def info(catalogue: str | Path, verify: bool = False) -> Info:
     checks.choice("verify", verify, bool)
     snapshot, damaged = _verified(catalogue) if verify else (read(catalogue), {})
     told = Info(snapshot.folder, snapshot.number)
-    told.damaged = [*damaged.values()] if verify else None
+    if verify:
+        told.damaged = [*damaged.values()] or repair.odd(snapshot)
     targets: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     columns = ["status", "step", "error", "target", "pointing", "has_data", "spectra"]

@@ -33,9 +33,10 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .. import checks, targets
+from .. import checks
 from ..errors import ArgumentError, MissingDependencyError, shortened
 from ..timescales import parse_beginning
+from . import spelling
 from .libraries import check
 from .schema import Column, hint
 
@@ -61,7 +62,8 @@ _INSTEAD = {"ArrayOverlaps": "AND", "DPipe": "OR"}
 
 #: How names are spelt in columns of few of them: they are compared as if typed so.
 _SPELT: dict[str, Callable[[str], str]] = {
-    **dict.fromkeys(("target", "body"), targets.canonical),
+    "target": spelling.target,
+    "body": spelling.body,
     **dict.fromkeys(("channel", "slit"), lambda text: text.strip().upper().replace(" ", "_")),
     **dict.fromkeys(("status", "step", "optics", "pointing"), lambda text: text.strip().lower()),
 }

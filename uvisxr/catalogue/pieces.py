@@ -124,7 +124,8 @@ class Part:
             raise ProductError(
                 f"the counts in {self.label.data_path} are not those that the catalogue read: of "
                 f"pic {self.pic[k]}, pixel {self.pixel[k]} their sum is {sums[k]:.0f}, not "
-                f"{self.total[k]:.0f}: {AGAIN}"
+                f"{self.total[k]:.0f}: {AGAIN}; a file that kept its size and time needs another "
+                "time first ('touch FILE')"
             )
 
 

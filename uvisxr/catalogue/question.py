@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial, reduce
@@ -17,7 +17,7 @@ from ..dataset.bits import QUALITY_FLAGS, QualityFlag, mask
 from ..errors import ArgumentError
 from ..instrument.channel import ChannelName
 from ..pds3.sources import SLITS
-from . import expression
+from . import expression, spelling
 from .schema import PRODUCTS, SPECTRA, Column
 from .snapshot import File
 
@@ -53,9 +53,6 @@ OF_PRODUCT = tuple(name for name in PRODUCTS if name not in SPECTRA)
 
 #: Columns of products that tell how reading one went.
 _OF_READING = frozenset({"status", "step", "error"})
-
-#: Targets that labels have where they say none; the catalogue has no text then.
-_UNSAID = ("N/A", "NONE", "NULL", "UNK")
 
 #: How many names a question may have.
 _MOST = 100_000
@@ -183,8 +180,7 @@ def ask(
     if seen is not None and not _is_known(seen):
         unknown["body"] = (seen,)
     if target is not None:
-        spelt = map(targets.canonical, names_of("target", target))
-        names = tuple(dict.fromkeys("" if name in _UNSAID else name for name in spelt))
+        names = tuple(dict.fromkeys(map(spelling.target, names_of("target", target))))
         unknown["target"] = tuple(name for name in names if not _is_known(name))
         terms.append(_of_names("target", names, partial(_may_be_of, names, body is None)))
     if channel is not None:
@@ -243,7 +239,8 @@ def names_of(argument: str, given: object) -> tuple[str, ...]:
         raise checks.refused(argument, given, "a name, or several in a sequence")
     names = []
     for name in several:
-        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        # Names of labels may hold anything but NUL; what is no text is in no catalogue.
+        if not isinstance(name, str) or not name.strip() or "\0" in name or not _is_text(name):
             raise checks.refused(argument, name, "a name, or several in a sequence")
         names.append(name)
         if len(names) > _MOST:
@@ -251,6 +248,14 @@ def names_of(argument: str, given: object) -> tuple[str, ...]:
     if not names:
         raise checks.refused(argument, given, "a name, or several in a sequence, not none")
     return tuple(names)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _each(argument: str, given: object, known: Iterable[str]) -> tuple[str, ...]:
@@ -279,17 +284,9 @@ def body_of(body: object) -> str:
     """
     if not isinstance(body, str) or not body.strip() or not body.isprintable():
         raise checks.refused("body", body, "the name of a body")
-    name = targets.canonical(body)
-    if not targets.is_body(name):
+    if not targets.is_body(body):
         raise checks.refused("body", body, "the name of a body, which that is not")
-    if name.lstrip("+-").isdecimal():
-        # Here, as SPICE is slow to import.
-        from ..kernels.bodies import named
-        from ..kernels.session import LOCK
-
-        with LOCK:
-            return named(name)[0]
-    return targets.PLANETS_OF_RINGS.get(name, name)
+    return spelling.body(body)
 
 
 def _body(name: str | None) -> Term:
@@ -301,7 +298,7 @@ def _body(name: str | None) -> Term:
 
 def _of_names(column: str, names: tuple[str, ...], may: Callable[[File], bool] = _any) -> Term:
     holds = _column(column).isin(*(_constant(name, column) for name in names))
-    shown = [name or "none" for name in names[: 3 if len(names) < 4 else 2]]
+    shown = [" ".join(name.split()) or "none" for name in names[: 3 if len(names) < 4 else 2]]
     shown += [f"... ({len(names)})"] if len(names) > 3 else []
     return Term(f"{column} {' or '.join(shown)}", holds, frozenset({column}), may)
 
@@ -360,7 +357,12 @@ def _time(given: Any) -> Term:
             "time", given, "a year, month or day, or two times, such as ('2004', '2010-06')"
         )
     if start is not None and stop is not None and start >= stop:
-        raise checks.refused("time", given, "the earlier time first, and another second")
+        raise checks.refused(
+            "time",
+            given,
+            f"the earlier time first, and another second: {start.isoformat()} is not before "
+            f"{stop.isoformat()} (a leap second is read as the second after it)",
+        )
     parts = []
     column = _column("time")
     if start is not None:
@@ -397,6 +399,9 @@ def _instant(given: object) -> datetime:
         except ArgumentError as error:
             raise ArgumentError(f"time: {error}") from None
     if isinstance(given, np.datetime64):
+        # Of far years the microseconds are too many, and would come out as another time.
+        if not 0 <= int(given.astype("M8[Y]").astype(int)) + 1970 <= 9999:
+            raise checks.refused("time", str(given), "a time of the years 1678 to 2262")
         return _plain(str(given.astype("M8[us]")), given)
     if isinstance(given, datetime):
         if given.tzinfo is not None:
@@ -458,7 +463,8 @@ def _ends(name: str, given: Any, column: Column) -> tuple[float | None, float | 
     """Ends as numbers of the column's precision, None where open."""
     unit = f", {column.units}" if column.units else ""
     what = f"two ends of a range{unit}, None for an open one"
-    if isinstance(given, str | bytes) or checks.too_many(given, 2):
+    # Sets have no order, nor do keys of a dict say which end is which.
+    if isinstance(given, str | bytes | Set | Mapping) or checks.too_many(given, 2):
         raise checks.refused(name, given, what)
     try:
         ends = list(given)

@@ -1,11 +1,14 @@
 """Damaged files of a catalogue: known by their sums, and taken out with all that lay in them.
 
 What rows a damaged file held it no longer tells for sure. So all products go that may have had some
-in it, and a build makes them anew, like any that are not in the catalogue.
+in it, and a build makes them anew, like any that are not in the catalogue. So do products of which
+there are not as many spectra as they say, whatever has become of these.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,35 @@ def damaged(snapshot: Snapshot) -> dict[Path, str]:
     return {file.path: why for file in snapshot.files if (why := fault(file))}
 
 
+def miscounted(products: Iterable[File], spectra: Iterable[File]) -> set[str]:
+    """Products of which there are more or fewer spectra than they say, or that are not there."""
+    told = {
+        row["product"]: row["spectra"] or 0
+        for row in tables.records(products, ["product", "spectra"])
+    }
+    found: Counter[str] = Counter()
+    for file in spectra:
+        for table in tables.rows(file, ["product", "primary"]):
+            # Each spectrum has one primary row.
+            counts = table.group_by("product").aggregate([("primary", "sum")])
+            names, numbers = (counts[name].to_pylist() for name in ("product", "primary_sum"))
+            found.update(dict(zip(names, numbers, strict=True)))
+    return {name for name in told.keys() | found.keys() if told.get(name) != found[name]}
+
+
+def odd(snapshot: Snapshot) -> list[str]:
+    """What is wrong with a catalogue of sound files: other spectra than its products have."""
+    names = miscounted(snapshot.products, snapshot.spectra)
+    return [_odd(names)] if names else []
+
+
+def _odd(names: set[str]) -> str:
+    return (
+        f"{_products(len(names))} of which there are not as many spectra as the table of products "
+        f"says, such as {min(names)}"
+    )
+
+
 def mend(writer: Writer) -> str | None:
     """Take damaged files out of a catalogue, with all products that may have had rows in them.
 
@@ -31,30 +63,29 @@ def mend(writer: Writer) -> str | None:
     """
     before = writer.snapshot
     lost = damaged(before)
-    if not lost:
-        return None
     spectra = [file for file in before.spectra if file.path in lost]
-    names, known = set(), set()
     sound = [file for file in before.products if file.path not in lost]
+    names = miscounted(sound, (file for file in before.spectra if file.path not in lost))
+    if not lost and not names:
+        return None
     for row in tables.records(sound, ["product", "channel", "bodies"]):
-        known.add(row["product"])
         if any(_may_hold(one, row) for one in spectra):
             names.add(row["product"])
-    if any(file.path in lost for file in before.products):
-        for file in before.spectra:
-            if file.path not in lost:
-                for table in tables.rows(file, ["product"]):
-                    names |= {*table["product"].unique().to_pylist()} - known
     writer.drop(lost, names)
+    if not lost:
+        return f"{_odd(names)}, taken out: those among the sources are read again"
     count = sum(file.rows for file in before.products)
     count -= sum(file.rows for file in writer.snapshot.products)
     files = "1 file is" if len(lost) == 1 else f"{len(lost)} files are"
-    products = "1 product" if count == 1 else f"{count} products"
     return (
-        f"{files} not as written and taken out of the catalogue, and {products} that may have had "
-        f"rows there: those among the sources are read again ({'; '.join([*lost.values()][:3])}"
-        f"{'; ...' if len(lost) > 3 else ''})"
+        f"{files} not as written and taken out of the catalogue, and {_products(count)} that may "
+        "have had rows there: those among the sources are read again "
+        f"({'; '.join([*lost.values()][:3])}{'; ...' if len(lost) > 3 else ''})"
     )
+
+
+def _products(count: int) -> str:
+    return "1 product" if count == 1 else f"{count} products"
 
 
 def _may_hold(file: File, product: dict[str, Any]) -> bool:

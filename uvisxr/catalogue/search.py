@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import calls, checks
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..errors import ArgumentError, CatalogueError
+from ..files import is_file
 from . import answers, engine, naming, question, schema, store
 from .libraries import check, check_text
 from .question import COLUMNS, OF_PRODUCT, Mode, Names, Question, Range
-from .snapshot import ANEW
+from .snapshot import ANEW, check_all_reached
 
 if TYPE_CHECKING:
     import duckdb
@@ -333,7 +334,7 @@ class Found:
 
     def _renewed(self) -> bool:
         """Take the catalogue of now, if files of then are gone; whether that is so."""
-        if all(file.path.exists() for file in self._snapshot.files):
+        if all(is_file(file.path) for file in self._snapshot.files):
             return False
         self._snapshot = store.read(self.catalogue)
         self._count = self._flagged = None
@@ -421,6 +422,7 @@ def _reading(snapshot: store.Snapshot) -> Iterator[None]:
             f"or free some space where temporary files are ({_line(error)})"
         ) from error
     except duckdb.Error as error:
+        check_all_reached(snapshot.files)
         raise CatalogueError(
             f"cannot read the catalogue {snapshot.folder}: {_line(error)}; {ANEW}"
         ) from error

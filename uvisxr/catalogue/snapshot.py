@@ -17,10 +17,12 @@ of those that count from then on, so that a reader has the old rows or the new o
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,6 +59,11 @@ ANEW = (
     "run 'uvisxr catalogue build' with --verify, which takes damaged files out and makes their "
     "rows anew, or put back the files from a copy"
 )
+
+#: What the system says of a file that is gone or too large. All else it says is of the way to a
+#: file, whose bytes may be sound: permissions, the disk, how many files are open. Libraries that
+#: find the bytes wrong give no number.
+_OF_FILE = (None, errno.ENOENT, errno.ENOTDIR, errno.EFBIG)
 
 #: A time of a bound.
 _TIME = re.compile(r"-?\d{4,6}-\d\d-\d\dT[\d:.]+", re.ASCII)
@@ -211,7 +218,33 @@ def reading(path: Path) -> Iterator[None]:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if isinstance(error, UvisError):
             raise
+        check_reached(path, error)
         raise damaged(path, str(error)) from error
+
+
+def is_of_file(error: Exception) -> bool:
+    """Whether an error tells that a file is gone or damaged, and not that it cannot be reached."""
+    return not isinstance(error, OSError) or error.errno in _OF_FILE
+
+
+def check_reached(path: Path, error: Exception) -> None:
+    """Raise a CatalogueError if an error says nothing of what is in a file."""
+    if not is_of_file(error):
+        why = getattr(error, "strerror", None) or error
+        raise CatalogueError(
+            f"cannot read {path}, of a catalogue: {why}; this does not mean that it is damaged: "
+            "see to its permissions, the disk and the limit on open files, and run the same again; "
+            "if it is lost, remove it, and run 'uvisxr catalogue build' with --verify"
+        ) from error
+
+
+def check_all_reached(those: tuple[File, ...]) -> None:
+    """Raise a CatalogueError if one of some files cannot be opened, though it is there."""
+    for file in those:
+        try:
+            files.opened(file.path).close()
+        except OSError as error:
+            check_reached(file.path, error)
 
 
 def damaged(path: Path, why: str) -> CatalogueError:
@@ -223,6 +256,12 @@ def listed(folder: Path) -> Snapshot:
     """The catalogue in a folder by its list alone, whatever its files are; errors as of `read`."""
     path = folder / NAME
     if not is_catalogue(folder):
+        try:
+            path.stat()
+        except PermissionError as error:
+            check_reached(path, error)
+        except (OSError, ValueError):
+            pass
         raise CatalogueError(
             f"there is no catalogue in {folder}: it has no {NAME}; make one with 'uvisxr "
             f"catalogue build SOURCE --out {folder}'"
@@ -243,6 +282,7 @@ def listed(folder: Path) -> Snapshot:
                 tuple(folder / _path(one) for one in _list(told["before"])),
             )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        check_reached(path, error)
         said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise CatalogueError(f"cannot read the catalogue {path}: {said}; {_AGAIN}") from error
     mend = (
@@ -257,16 +297,26 @@ def listed(folder: Path) -> Snapshot:
 
 
 def _unlike(file: File) -> str | None:
-    """How a file is not as it was written, as far as its size tells."""
+    """How a file is not as it was written, as far as its size tells; errors as of `fault`."""
     try:
-        size = file.path.stat().st_size
+        there = file.path.stat()
     except OSError as error:
+        check_reached(file.path, error)
         return f"{file.path}: {error.strerror}"
+    if not stat.S_ISREG(there.st_mode):
+        return f"{file.path} is no ordinary file"
+    size = there.st_size
     return None if size == file.size else f"{file.path} has {size} bytes and not {file.size}"
 
 
 def fault(file: File) -> str | None:
-    """How a file is not as it was written; it is read."""
+    """How a file is not as it was written; it is read.
+
+    Raises
+    ------
+    CatalogueError
+        It cannot be reached, so that nothing is known of it.
+    """
     import pyarrow.parquet as pq
 
     wrong = _unlike(file)
@@ -277,6 +327,7 @@ def fault(file: File) -> str | None:
             return f"{file.path} has another SHA-256 than when it was written"
         rows = pq.read_metadata(file.path).num_rows
     except (OSError, ValueError) as error:
+        check_reached(file.path, error)
         return f"{file.path}: {error}"
     return None if rows == file.rows else f"{file.path} has {rows} rows and not {file.rows}"
 
@@ -323,11 +374,14 @@ def _file(told: dict[str, Any], table: schema.Table, folder: Path) -> File:
     )
     if low.keys() != high.keys():
         raise ValueError("a column has one bound only")
+    path, body, channel = _path(told["path"], table), _text(told["body"]), _text(told["channel"])
+    if path.rpartition("/")[0] != place(table, body, channel):
+        raise ValueError(f"{path[:80]!r} lies in the folder of another body or channel")
     return File(
-        folder / _path(told["path"], table),
+        folder / path,
         _whole(told["rows"]),
-        _text(told["body"]),
-        _text(told["channel"]),
+        body,
+        channel,
         low,
         high,
         _whole(told["bytes"]),

@@ -21,7 +21,7 @@ from ..files import whole_file
 from ..options import Options
 from ..reader.sources import Product
 from . import paths, rows, schema
-from .snapshot import UNIQUE
+from .snapshot import UNIQUE, is_of_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -170,8 +170,16 @@ def found(folder: Path) -> Iterator[Staged]:
             told = pq.read_metadata(path)
             name, fingerprint = (told.metadata[key].decode() for key in (_NAME, _FINGERPRINT))
             yield Staged(path, name, fingerprint, told.num_rows)
-        except (OSError, ValueError, KeyError, TypeError):
-            path.unlink(missing_ok=True)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if is_of_file(error):
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a staged file; one that stays is no harm, as its rows are in the catalogue or are made
+    anew."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def product_of(path: Path) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import uuid
@@ -77,9 +78,11 @@ def write(
         try:
             where.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            mend = "free some space, or choose another --out"
+            if error.errno in (errno.EEXIST, errno.ENOTDIR):
+                mend = f"something else is at {error.filename}: remove or rename it"
             raise ExportError(
-                f"cannot make the folder {where}: {error.strerror}; free some space, or choose "
-                "another --out"
+                f"cannot make the folder {where}: {error.strerror}; {mend}"
             ) from error
         with whole_file(path) as temporary:
             with _writer(temporary, name) as writer:
