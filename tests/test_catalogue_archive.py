@@ -190,7 +190,9 @@ def disturbed(made: Archive, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         def kill() -> None:
             wait_for(lambda: finished(out) > NUMBER // 2, "half", _LONG)
-            busy = sorted(worker for worker, keys in client.processing().items() if keys)
+            busy: list[str] = []
+            while not busy:
+                busy = sorted(worker for worker, keys in client.processing().items() if keys)
             pid = client.run(os.getpid, workers=busy[:1])[busy[0]]
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
