@@ -691,6 +691,24 @@ def table(value: float, error: float = 0.0) -> xr.Dataset:
     return table_of(np.array([0]), np.array([1023]), values, {"channel": "FUV"})
 
 
+def test_pixels_that_hardly_respond_are_left_out(with_files):
+    """However well their response is known: one of their counts would be worth a hundred others."""
+    ds = calfiles.poisson(2)
+    options = with_files | {"smooth": False}
+    masked = ds.uvis.calibrate(evil_pixels="mask", **options)
+    evil = masked.evil == 1
+    for response, kept in ((0.0, False), (0.01, False), (0.09, False), (0.11, True)):
+        found = ds.uvis.calibrate(evil_pixels="response", evil_response=table(response), **options)
+        lit = (
+            (found.sensitivity.isel(term=0) > 0)
+            .where(evil & (ds.wl > 1250))
+            .sel(pixel=slice(3, 60))
+        )
+        assert lit.mean() == kept
+        if not kept:
+            xr.testing.assert_equal(found.radiance, masked.radiance)
+
+
 def test_the_error_of_the_response_is_systematic(with_files):
     """It is that of the sensitivity: the share of evil light, times the error of its response."""
     ds = wide(16)

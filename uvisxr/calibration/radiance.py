@@ -106,9 +106,10 @@ def calibrate(
         The treatment of elements with evil detector pixels. "mask": they are NaN. "response": the
         sensitivity is the sum over good pixels plus, by their response, over evil ones, as if they
         were good (interpolated along wl, linearly or by `nan_interp`); elements with more error
-        than sensitivity are NaN. "interpolate": the same, as if their response were 1. "auto":
-        "mask" where elements have at most two detector rows and two columns, else "response". So
-        the same light has the same radiance at any binning; "interpolate" gives 0.83 to 0.9 of it.
+        than sensitivity, or with less than a tenth of what good pixels would have, are NaN.
+        "interpolate": the same, as if their response were 1. "auto": "mask" where elements have at
+        most two detector rows and two columns, else "response". So the same light has the same
+        radiance at any binning; "interpolate" gives 0.83 to 0.9 of it.
 
         "mask" is what Cassini-UPyP, the archive's matrices (`_CAL_n`) and the team's IDL cube
         generator do, whatever the bins, and the users guide for bins of one or two pixels.
