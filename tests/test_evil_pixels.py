@@ -12,7 +12,7 @@ import xarray as xr
 from helpers import calfiles
 
 import uvisxr
-from uvisxr.errors import ArgumentError, CalibrationError, LabelError, MissingStepError
+from uvisxr.errors import ArgumentError, CalibrationError, LabelError, MissingStepError, UvisWarning
 from uvisxr.instrument import evil_pixels
 from uvisxr.instrument.detector import Window
 
@@ -145,6 +145,14 @@ def test_flat_fields_of_ones_own(tmp_path):
     assert share[[0, 1, 62, 63]].isnull().all()
     with pytest.raises(CalibrationError, match="not a folder"):
         calfiles.poisson().uvis.evil_share(files=tmp_path / "none")
+
+
+def test_evil_pixels_of_another_calibration_are_told(tmp_path):
+    folder = calfiles.folder(tmp_path)
+    done = calfiles.poisson().uvis.calibrate(files=folder, trend="evolution")
+    np.testing.assert_array_equal(done.uvis.evil_share(files=folder) > 0, done.evil == 1)
+    with pytest.warns(UvisWarning, match="calibrated with other evil pixels: give files="):
+        done.uvis.evil_share()
 
 
 def test_over_the_starburn_and_after():

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pickle
 import re
@@ -16,6 +17,7 @@ from scipy.stats import chi2, norm
 import uvisxr
 from uvisxr.calibration import formats
 from uvisxr.calibration.radiance import compute
+from uvisxr.calibration.recipe import RECIPES
 from uvisxr.calibration.response import table_of
 from uvisxr.calibration.stored import term_weights
 from uvisxr.dataset import setups
@@ -58,6 +60,88 @@ def matrix(ds, **options):
     return m.calibration_factor.values.astype(float), m.calibration_factor_error.values.astype(
         float
     )
+
+
+ONE = {"smooth": False, "nan_interp": None}
+OTHER = dataclasses.replace(RECIPES["pds"], name="other", bandpass={"FUV": 0.5, "EUV": 0.5})
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"recipe": "pds"},
+        {"recipe": OTHER},
+        {"recipe": "pds", "wl_interp": "pchip", "trend": False, "flat_field": False},
+        {"evil_pixels": "interpolate", "lyman_alpha": 0.5},
+        {"evil_pixels": "response"},
+    ],
+)
+def test_the_factor_of_a_calibrated_dataset_is_its_own(ds, with_files, choices):
+    """Of its radiances, not of the default recipe: also out of a file, lazy, in part."""
+    cal = ds.uvis.calibrate(**ONE | with_files | choices)
+    rates = ds.counts.values / 240
+    found = cal.uvis.calibration_factor()
+    np.testing.assert_allclose(rates * found.calibration_factor, cal.radiance, rtol=1e-6)
+    share = (found.calibration_factor_error / found.calibration_factor).mean("pic")
+    np.testing.assert_allclose(share, cal.calibration_error.where(share > 0), rtol=1e-5)
+    np.testing.assert_array_equal(found.evil, cal.evil)
+    assert found.attrs["recipe"] == cal.attrs["recipe"]
+    assert f"recipe='{cal.attrs['recipe']}'" in found.attrs["history"].splitlines()[-1]
+    lazy = cal.chunk(pic=2).uvis.calibration_factor()
+    xr.testing.assert_equal(lazy.compute(), found)
+    part = cal.isel(pic=1, wl=slice(10, 20)).uvis.calibration_factor()
+    xr.testing.assert_equal(part, found.isel(pic=1, wl=slice(10, 20)))
+
+
+def test_what_the_factor_is_not_told_is_as_calibrated(ds, with_files, tmp_path):
+    files = {"files": with_files["files"]}
+    cal = ds.uvis.calibrate(recipe="pds", wl_interp="pchip", **ONE | with_files)
+    again = xr.load_dataset(cal.uvis.to_netcdf(tmp_path / "cal.nc"))
+    for one in (cal, again):
+        np.testing.assert_allclose(
+            matrix(one, **files), matrix(ds, recipe="pds", wl_interp="pchip", **with_files)
+        )
+        found = one.uvis.calibration_factor(flat_field=False, **files)
+        expected = matrix(ds, recipe="pds", wl_interp="pchip", flat_field=False, **with_files)
+        np.testing.assert_allclose(found.calibration_factor, expected[0], rtol=1e-6)
+        other = one.uvis.calibration_factor(recipe="upyp", **files)
+        np.testing.assert_allclose(other.calibration_factor, matrix(ds, **with_files)[0], rtol=1e-6)
+        assert other.attrs["recipe"] == "upyp"
+    # Written by an earlier version, it tells the recipe alone.
+    told = json.loads(cal.attrs["calibrate_arguments"])
+    del told["sensitivity"]
+    old = cal.assign_attrs(calibrate_arguments=json.dumps(told))
+    expected = matrix(ds, recipe="pds", **with_files)
+    np.testing.assert_allclose(matrix(old, trend="evolution", **files), expected)
+
+
+def test_what_a_dataset_does_not_keep_the_factor_asks_for(ds, with_files):
+    files = {"files": with_files["files"]}
+    cal = ds.uvis.calibrate(recipe=OTHER, **ONE | with_files)
+    with pytest.raises(ArgumentError, match=r"a recipe of your own, .* give recipe= again, or no"):
+        cal.uvis.calibration_factor(flat_field=False, **files)
+    cal.uvis.calibration_factor(recipe=OTHER, flat_field=False, **files)
+    choices = {"evil_pixels": "response", "evil_response": table(0.5)}
+    cal = ds.uvis.calibrate(**choices, **ONE | with_files)
+    assert "evil_response='as calibrated'" in cal.uvis.calibration_factor().attrs["history"]
+    with pytest.raises(ArgumentError, match=r"a table of your own, .* give evil_response= again"):
+        cal.uvis.calibration_factor(**files)
+    np.testing.assert_allclose(
+        matrix(cal, evil_response=table(0.5), **files), matrix(ds, **choices, **with_files)
+    )
+    cal.uvis.calibration_factor(evil_pixels="mask", **files)
+
+
+def test_the_factor_of_joined_calibrations_warns(ds, with_files):
+    files = {"files": with_files["files"]}
+    parts = [
+        ds.isel(pic=some).uvis.calibrate(recipe=recipe, **ONE | with_files)
+        for some, recipe in ((slice(0, 2), "upyp"), (slice(2, 4), "pds"))
+    ]
+    both = xr.concat(parts, "pic", coords="different", compat="equals", combine_attrs="override")
+    with pytest.warns(UvisWarning, match="calibration_factor: the sensitivity differs"):
+        found = both.uvis.calibration_factor(**files)
+    np.testing.assert_allclose(found.calibration_factor, matrix(ds, **with_files)[0], rtol=1e-6)
 
 
 def test_radiance_is_rate_times_factor(ds, with_files):
@@ -689,6 +773,24 @@ def table(value: float, error: float = 0.0) -> xr.Dataset:
     """One response for all columns."""
     values = np.array([[value], [error], [0.0]])
     return table_of(np.array([0]), np.array([1023]), values, {"channel": "FUV"})
+
+
+def test_pixels_that_hardly_respond_are_left_out(with_files):
+    """However well their response is known: one of their counts would be worth a hundred others."""
+    ds = calfiles.poisson(2)
+    options = with_files | {"smooth": False}
+    masked = ds.uvis.calibrate(evil_pixels="mask", **options)
+    evil = masked.evil == 1
+    for response, kept in ((0.0, False), (0.01, False), (0.09, False), (0.11, True)):
+        found = ds.uvis.calibrate(evil_pixels="response", evil_response=table(response), **options)
+        lit = (
+            (found.sensitivity.isel(term=0) > 0)
+            .where(evil & (ds.wl > 1250))
+            .sel(pixel=slice(3, 60))
+        )
+        assert lit.mean() == kept
+        if not kept:
+            xr.testing.assert_equal(found.radiance, masked.radiance)
 
 
 def test_the_error_of_the_response_is_systematic(with_files):

@@ -150,6 +150,7 @@ calibration_setup : 1
     together.
 calibration_factor, calibration_factor_error : kR angstrom-1 s count-1
     Inverse of the sensitivity at each exposure, and its error: from `ds.uvis.calibration_factor`.
+    Of a calibrated dataset, what its radiances were made with.
     From `uvisxr.open_fits`, that of the middle of the observation, (pixel, wl).
 calibration_matrix : kR angstrom-1 count-1
     In place of counts, in calibration matrices of the archive, which include 1 / exposure.
@@ -465,7 +466,8 @@ described_setup
     A number for what the attributes say of the instrument: that of the exposures they describe.
 recipe, calibrate_arguments, radiance_edited
     Of the calibration: the name of its recipe, or of the archive's matrix; its arguments, as JSON,
-    with the `schedule` of the terms of the sensitivity; what has changed the radiances since.
+    with the `schedule` of the terms of the sensitivity and the choices that made that; what has
+    changed the radiances since.
 solar_spectrum, solar_error, photometry_background
     Of reflectances: the Sun's spectrum, its relative error, and the background that was taken off a
     disk, "sky", "night" or "none".

@@ -9,13 +9,18 @@ import xarray as xr
 
 from .. import calls
 from ..dataset import conventions
+from ..errors import warn_user
 from ..instrument.channel import channel as find_channel
 from ..instrument.detector import LIT, Bins
 from ..timescales import clock_from_et
 from .files import load
-from .stored import squeezed
+from .stored import framed, squeezed
 
 _DIMS = ("pixel", "wl")
+
+
+#: Share of the elements in which a calibration may have more evil pixels: those of modifiers.
+_MORE = 0.01
 
 
 @calls.public("evil_share")
@@ -46,6 +51,11 @@ def evil_share(ds: xr.Dataset, files: str | Path | None = None) -> xr.DataArray:
     MissingStepError
         The dataset has lost what locates its elements on the detector.
 
+    Warns
+    -----
+    UvisWarning
+        A dataset was calibrated with other evil pixels than the files tell.
+
     Examples
     --------
     With the simulated observation ``made`` of `help(uvisxr)`:
@@ -61,9 +71,22 @@ def evil_share(ds: xr.Dataset, files: str | Path | None = None) -> xr.DataArray:
     n_lit = bins.lit_pixels
     evil = bins.sum((found.evil & LIT).astype(float))
     share = xr.Variable(_DIMS, np.where(n_lit > 0, evil / np.maximum(n_lit, 1), np.nan))
+    _warn_of_others(ds, share)
     share = squeezed(share, ds["line"].dims + ds["band"].dims)
     coords = {
         name: coord for name, coord in ds.coords.items() if set(coord.dims) <= set(share.dims)
     }
     known = conventions.apply(xr.Dataset({"evil_share": share}, coords))
     return known["evil_share"]
+
+
+def _warn_of_others(ds: xr.Dataset, share: xr.Variable) -> None:
+    """Warn if the calibration of a dataset took other pixels for evil."""
+    if "evil" not in ds.variables or not set(ds["evil"].dims) <= set(_DIMS):
+        return
+    differ = (share.values > 0) != (framed(ds, "evil", _DIMS).values == 1)
+    if differ.size and differ.mean() > _MORE:
+        warn_user(
+            f"evil_share: in {differ.mean():.0%} of the elements the dataset was calibrated with "
+            "other evil pixels: give files=, the folder that it was calibrated with"
+        )

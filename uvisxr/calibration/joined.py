@@ -366,6 +366,24 @@ def warn_of_unknown(ds: xr.Dataset, step: str) -> None:
         )
 
 
+def warn_of_several(ds: xr.Dataset, step: str) -> None:
+    """Say where the choices of one calibration stand for several.
+
+    Parameters
+    ----------
+    ds : Dataset
+    step : str
+        That takes them from the attributes.
+    """
+    if _differ(ds):
+        warn_user(
+            f"{step}: the sensitivity differs between exposures, as after xr.concat of datasets "
+            "calibrated in different ways or at different times: the attributes, recipe="
+            f"{ds.attrs.get('recipe')!r} among them, are the first one's, and what is not given is "
+            "taken from them for all; do this step before joining"
+        )
+
+
 def _differ(ds: xr.Dataset) -> bool:
     """Whether the terms of the exposures are several calibrations'."""
     found = ds.variables.get("sensitivity")

@@ -25,6 +25,7 @@ from ..pds3.label import Label
 from ..pds3.product import read_matrix
 from . import bounds, known
 from .formats import package_lab
+from .response import known_share
 from .schedule import Schedule
 from .sensitivity import Options, Terms, interpolate_lab
 
@@ -135,7 +136,8 @@ def terms(
         share = np.where(evil, share, 1.0)
         common = options.response.error_of(pixels.astype(float), bins) / n_lit
         common = np.where(evil, sensitivity * common, 0.0)
-        sensitivity = sensitivity * share
+        enough = known_share(sensitivity * share, common, sensitivity)
+        sensitivity = np.where(enough, sensitivity * share, np.nan)
         error = np.hypot(sensitivity * relative, common)
     found = Terms(
         sensitivity=sensitivity[None],

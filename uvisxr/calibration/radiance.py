@@ -21,10 +21,11 @@ from ..numerics.along_wl import SMOOTHING, Interpolation
 from ..numerics.poisson import Interval
 from ..quality import losses, telling
 from ..timescales import clock_from_et
-from . import matrix
+from . import chosen, matrix
 from .choices import Errors, EvilPixels, Filling, RecipeName, Trend
 from .convert import Conversion, filled_elements, inverse
 from .files import load
+from .joined import warn_of_several
 from .recipe import Recipe
 from .recipe import find as find_recipe
 from .seal import unsealed
@@ -32,9 +33,12 @@ from .sensitivity import Options, Terms
 from .sensitivity import terms as sensitivity_terms
 from .stored import (
     EDITED,
+    SENSITIVITY,
     Stored,
+    conversion_of,
     fill_limit_of,
     framed,
+    has_terms,
     mark_smoothed,
     smooths,
     squeezed,
@@ -106,9 +110,10 @@ def calibrate(
         The treatment of elements with evil detector pixels. "mask": they are NaN. "response": the
         sensitivity is the sum over good pixels plus, by their response, over evil ones, as if they
         were good (interpolated along wl, linearly or by `nan_interp`); elements with more error
-        than sensitivity are NaN. "interpolate": the same, as if their response were 1. "auto":
-        "mask" where elements have at most two detector rows and two columns, else "response". So
-        the same light has the same radiance at any binning; "interpolate" gives 0.83 to 0.9 of it.
+        than sensitivity, or with less than a tenth of what good pixels would have, are NaN.
+        "interpolate": the same, as if their response were 1. "auto": "mask" where elements have at
+        most two detector rows and two columns, else "response". So the same light has the same
+        radiance at any binning; "interpolate" gives 0.83 to 0.9 of it.
 
         "mask" is what Cassini-UPyP, the archive's matrices (`_CAL_n`) and the team's IDL cube
         generator do, whatever the bins, and the users guide for bins of one or two pixels.
@@ -217,7 +222,15 @@ def calibrate(
     checks.choice("quantization", quantization, bool)
     checks.choice("errors", errors, Errors)
     evil = EvilTreatment(evil_pixels, evil_response)
-    options = _options(ds, recipe, wl_interp, nan_interp, evil, flat_field, trend, lyman_alpha)
+    choices: dict[str, Any] = {
+        "recipe": recipe,
+        "wl_interp": wl_interp,
+        "nan_interp": nan_interp,
+        "flat_field": flat_field,
+        "trend": trend,
+        "lyman_alpha": lyman_alpha,
+    }
+    options = _options(ds, evil, **choices)
     found, name, used = _terms(ds, options, files)
     # What `compute` needs to do the rest again.
     kept = {
@@ -228,6 +241,7 @@ def calibrate(
         "quantization": quantization,
         "errors": errors,
         "schedule": found.schedule.plain(),
+        SENSITIVITY: chosen.kept(choices, evil_response, options.evil_pixels, files),
     }
     out = ds.drop_vars(_FROM_CALIBRATION, errors="ignore")
     out = out.assign_coords(_term_coords(ds, found))
@@ -255,14 +269,14 @@ def calibrate(
 @history.step("calibration_factor")
 def calibration_factor(
     ds: xr.Dataset,
-    recipe: RecipeName | Recipe = "upyp",
+    recipe: RecipeName | Recipe | None = None,
     wl_interp: Interpolation | None = None,
-    nan_interp: Filling | None = "linear",
-    evil_pixels: EvilPixels = "auto",
+    nan_interp: Filling | None = None,
+    evil_pixels: EvilPixels | None = None,
     evil_response: xr.Dataset | str | Path | None = None,
-    flat_field: bool = True,
-    trend: bool | Trend = True,
-    lyman_alpha: float = 1.0,
+    flat_field: bool | None = None,
+    trend: bool | Trend | None = None,
+    lyman_alpha: float | None = None,
     files: str | Path | None = None,
 ) -> xr.Dataset:
     """The factor M = 1/S between count rate and radiance, and its error dS/S^2.
@@ -270,21 +284,32 @@ def calibration_factor(
     Parameters
     ----------
     ds : Dataset
-        As opened.
+        As opened, or calibrated. Without any argument, the factor of a calibrated one is that of
+        its radiances, and no file is read.
     recipe, wl_interp, nan_interp, evil_pixels, evil_response, flat_field, trend, lyman_alpha, files
         As in `calibrate`; `nan_interp` only acts on what evil pixels would have if they were good.
+        What is None is as the dataset was calibrated, or else the default of `calibrate`.
+        `files` has the default of `calibrate` always, and a `recipe` brings its own `wl_interp`.
 
     Returns
     -------
     Dataset
         `calibration_factor` and `calibration_factor_error` (pic, pixel, wl), float32,
-        (kR/angstrom)/(count/s), NaN where there is no sensitivity; with coordinate `evil`. Lazy
-        where `counts` are dask arrays.
+        (kR/angstrom)/(count/s), NaN where there is no sensitivity; with coordinate `evil`. The
+        attribute `recipe` and the history tell what it was made by. Lazy where `counts` are dask
+        arrays.
 
     Raises
     ------
     ArgumentError, CalibrationError
-        As `calibrate`.
+        As `calibrate`; or some arguments are given, but not the recipe, table or matrix of your own
+        that the dataset was calibrated with.
+
+    Warns
+    -----
+    UvisWarning
+        As `calibrate`; or exposures were calibrated in different ways, so that the choices of the
+        first stand for all.
 
     Examples
     --------
@@ -294,36 +319,69 @@ def calibration_factor(
     >>> ds.calibration_factor.dims, ds.calibration_factor.attrs["units"]
     (('pic', 'pixel', 'wl'), 'kR angstrom-1 s count-1')
     """
-    evil = EvilTreatment(evil_pixels, evil_response)
-    options = _options(ds, recipe, wl_interp, nan_interp, evil, flat_field, trend, lyman_alpha)
+    given = {
+        "recipe": recipe,
+        "wl_interp": wl_interp,
+        "nan_interp": nan_interp,
+        "evil_pixels": evil_pixels,
+        "flat_field": flat_field,
+        "trend": trend,
+        "lyman_alpha": lyman_alpha,
+        "evil_response": evil_response,
+        "files": files,
+    }
+    if all(value is None for value in given.values()) and has_terms(ds):
+        own, told = conversion_of(ds), chosen.told(ds)
+        out = _with_factor(ds, own.sensitivity, own.sensitivity * own.relative, term_weights(ds))
+        if "evil" in ds.coords:
+            out = out.assign_coords(evil=ds["evil"].variable)
+        took = {name: value for name, value in told.items() if name in given}
+        took |= dict.fromkeys(chosen.own(told), "as calibrated") | {
+            "recipe": ds.attrs.get("recipe")
+        }
+        return history.used(conventions.apply(out), took=took)
+    warn_of_several(ds, "calibration_factor")
+    choices = chosen.after(ds, given)
+    evil = EvilTreatment(choices.pop("evil_pixels"), evil_response)
+    options = _options(ds, evil, **choices)
     found, name, used = _terms(ds, options, files)
+    out = _with_factor(ds, found.sensitivity, found.error, found.weight)
+    out = out.assign_coords(evil=_term_coords(ds, found)["evil"]).assign_attrs(recipe=name)
+    took, read = evil.said(options.evil_pixels)
+    took = choices | took | {"recipe": name}
+    return history.used(conventions.apply(out), (*used, *read), took=took)
+
+
+def _with_factor(
+    ds: xr.Dataset, sensitivity: np.ndarray, error: np.ndarray, weight: np.ndarray
+) -> xr.Dataset:
+    """The coordinates of a dataset with the factor of sensitivities (term, pixel, wl)."""
     out = ds.drop_vars([*_FROM_CALIBRATION, *ds.data_vars], errors="ignore")
-    coords = _term_coords(ds, found)
-    weight = xr.Variable(("pic", "term"), found.weight)
+    for name in ("calibrate_arguments", EDITED, SMOOTHED):
+        out.attrs.pop(name, None)
+    weights = xr.Variable(("pic", "term"), weight)
     if ds["counts"].chunks is not None:
-        weight = weight.chunk({"pic": _chunks(ds), "term": -1})
+        weights = weights.chunk({"pic": _chunks(ds), "term": -1})
 
     def factors(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        factor, relative = inverse(weight, found.sensitivity, found.error)
+        factor, relative = inverse(weight, sensitivity, error)
         return factor.astype(np.float32), (factor * relative).astype(np.float32)
 
-    factor, error = xr.apply_ufunc(
+    _, n_pixel, n_wl = sensitivity.shape
+    factor, error_of_factor = xr.apply_ufunc(
         factors,
-        weight,
+        weights,
         input_core_dims=[["term"]],
         output_core_dims=[["pixel", "wl"]] * 2,
         dask="parallelized",
         output_dtypes=[np.float32] * 2,
-        dask_gufunc_kwargs={
-            "output_sizes": {"pixel": found.evil.shape[0], "wl": found.evil.shape[1]}
-        },
+        dask_gufunc_kwargs={"output_sizes": {"pixel": n_pixel, "wl": n_wl}},
     )
     dims = ds["counts"].dims
-    out = out.assign(
-        calibration_factor=squeezed(factor, dims), calibration_factor_error=squeezed(error, dims)
-    ).assign_coords(evil=coords["evil"])
-    took, read = evil.said(options.evil_pixels)
-    return history.used(conventions.apply(out), (*used, *read), took=took | {"recipe": name})
+    return out.assign(
+        calibration_factor=squeezed(factor, dims),
+        calibration_factor_error=squeezed(error_of_factor, dims),
+    )
 
 
 def compute(ds: xr.Dataset) -> xr.Dataset:
@@ -408,10 +466,10 @@ def _warn_of_holes(stored: Stored, evil_pixels: str) -> None:
 
 def _options(
     ds: xr.Dataset,
+    evil: EvilTreatment,
     recipe: RecipeName | Recipe,
     wl_interp: Interpolation | None,
     nan_interp: Filling | None,
-    evil: EvilTreatment,
     flat_field: bool,
     trend: bool | Trend,
     lyman_alpha: float,

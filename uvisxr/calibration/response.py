@@ -37,6 +37,10 @@ CONSTANT_ERROR = 0.1
 #: Scatter of single evil pixels around the constant, as in the package's table.
 CONSTANT_SCATTER = 0.2
 
+#: Least share of the sensitivity of good pixels in an element that is calibrated: one count of less
+#: is worth more than ten of its neighbours', and a few such elements drown the mean of many others.
+LEAST = 0.1
+
 #: Values that a response can have in a table: where it is near 0, noise takes it below.
 RANGE = (-1.0, 2.0)
 
@@ -81,6 +85,19 @@ class Response:
         common = bins.sum(sensitivity * self.error)
         single = np.sqrt(bins.sum((sensitivity * self.scatter) ** 2))
         return np.asarray(np.hypot(common, single))
+
+
+def known_share(total: np.ndarray, error: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Where there is enough sensitivity to divide by, bool (pixel, wl).
+
+    Parameters
+    ----------
+    total, error : ndarray, (pixel, wl)
+        Sensitivity of bins with evil pixels, and its error from that of the response.
+    good : ndarray, (pixel, wl)
+        What it would be if their evil pixels were good.
+    """
+    return np.asarray((total >= error) & (total >= LEAST * good))
 
 
 def on_detector(table: xr.Dataset, channel: str) -> Response:

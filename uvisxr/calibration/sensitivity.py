@@ -25,7 +25,7 @@ from .evil import lit_evil, of_good
 from .files import CalibrationSet, FlatField, Modifiers, bracket
 from .formats import Evolution, SpicaTrend
 from .recipe import Recipe
-from .response import Response
+from .response import Response, known_share
 from .schedule import Epochs, Schedule
 
 #: FUV flat fields are scaled by this, because their histogram is asymmetric (the team's programs).
@@ -136,8 +136,7 @@ def terms(calibration: CalibrationSet, bins: Bins, slit: str, options: Options) 
         error_of_total = bins.sum(error_of_good * share) / np.sqrt(np.maximum(n_lit, 1))
         if response is not None:
             of_response = response.error_of(good * evil, bins)
-            # What is less than its own error is nothing to divide by.
-            total = np.where(total < of_response, np.nan, total)
+            total = np.where(known_share(total, of_response, bins.sum(good)), total, np.nan)
             error_of_total = np.hypot(error_of_total, of_response)
         sensitivity.append(total)
         errors.append(error_of_total)

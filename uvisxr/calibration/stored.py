@@ -38,6 +38,9 @@ EDITED = "radiance_edited"
 
 FRAME = ("pic", "pixel", "wl")
 
+#: Where `calibrate_arguments` has the choices that the sensitivity was made by.
+SENSITIVITY = setups.OF_SENSITIVITY
+
 #: What smoothing was done to.
 _MEANS = ("radiance", "radiance_weighted")
 

@@ -163,6 +163,7 @@ def done(ds: xr.Dataset) -> dict[str, str]:
         "rebin": _summed(ds),
         "background": _background(ds),
         "calibrate": str(attrs.get("recipe", "")),
+        "calibration_factor": str(attrs.get("recipe", "")),
     }
     return {step: how.get(step, "") for step, was in steps.items() if was}
 

@@ -23,6 +23,9 @@ _ATTRS = frozenset(
     }
 )
 
+#: Of the arguments of a calibration, the choices that made its sensitivity.
+OF_SENSITIVITY = "sensitivity"
+
 #: The channel that has a solar port, too.
 _WITH_PORT = "EUV"
 
@@ -85,8 +88,9 @@ def of_calibration(attrs: Mapping[Any, Any]) -> int | None:
         return None
     if not isinstance(told, dict) or not told:
         return None
-    # That goes with the times.
-    told.pop("schedule", None)
+    # The one goes with the times, the other with the sensitivity, which each exposure has.
+    for name in ("schedule", OF_SENSITIVITY):
+        told.pop(name, None)
     told[SMOOTHED] = attrs.get(SMOOTHED)
     return _number(told, frozenset(told))
 
