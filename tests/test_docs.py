@@ -128,8 +128,8 @@ WITH_CODE = [
 ]
 
 
-#: Those that take longer: pictures of every pixel, backplanes.
-LONG = {"docs/howto/check_stars.md", "docs/howto/fits.md"}
+#: Those that take longer: all steps, pictures of every pixel, backplanes.
+LONG = {"README.md", "docs/howto/check_stars.md", "docs/howto/fits.md"}
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def virtual(
 
     >>> file = uvisxr.virtual(*made.labels, out="references")
     >>> file.name
-    'FUV2008_070_10_04_FUV2008_070_13_04.json'
+    'FUV2008_070_10_04.json'
 
     What others need to read it are xarray, zarr and fsspec (and of data on web servers aiohttp,
     and ``"remote_options": {"asynchronous": True}`` beside "fo")::
