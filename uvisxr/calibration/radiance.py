@@ -177,7 +177,9 @@ def calibrate(
         zeros than the background of the date would leave. Lazy where `counts` are dask arrays.
 
         `calibration_error` falls with binning on board: by the rule of the team's IDL programs an
-        element of n lit pixels has the sum of their errors over sqrt(n).
+        element of n lit pixels has the sum of their errors over sqrt(n). The laboratory measured
+        all rows together, so that its own error, 11 to 21 % in the FUV, does not fall: quote that
+        for an absolute brightness.
 
         Detector rows outside 2..61 are not illuminated: NaN. Row 61 has a radiance, but its flat
         field is taken as 1: it carries the flag "dark_line".
