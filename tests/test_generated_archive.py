@@ -31,7 +31,7 @@ from uvisxr.cli import main
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
-NUMBER = slow.products(600)
+NUMBER = slow.products(1000)
 
 #: Targets that are no body, and names that SPICE has for others.
 NO_BODY = ("SOLAR WIND", "STAR", "CALIB", "UNK", "N/A", "IPH")
@@ -162,11 +162,11 @@ def test_info_tells_of_copies_and_of_what_it_inferred(made: Archive, described):
     warned.remove(copies)
     for oddity, text in (("renamed", "is read instead"), ("bin unsaid", "does not give BAND_BIN")):
         odd = [one for one in made.taken(damaged=False) if oddity in one.oddities]
-        assert len(odd) == sum(text in x for x in warned) > NUMBER // 400
+        assert len(odd) == sum(text in x for x in warned) > 0
         warned = [x for x in warned if text not in x]
     # What a label says against itself, or of the detector, is told too.
     told = ("COMPRESSION_TYPE is ", "HI_VOLTAGE_POWER_SUPPLY_STATE is ", "TEST_PULSE_STATE is ")
-    assert all(sum(text in x for x in warned) > NUMBER // 400 for text in told)
+    assert all(sum(text in x for x in warned) > 0 for text in told)
     # Of those of which nothing was transmitted too.
     (*nothing,) = (x for x in warned if "exposures have no count" in x)
     empty = [one for one in made.taken(damaged=False) if one.damage == NULL]

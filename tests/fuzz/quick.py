@@ -7,7 +7,7 @@ import pytest
 from . import harness
 
 #: How many cases are tried.
-CASES = pytest.mark.parametrize("cases", [pytest.param(300, marks=pytest.mark.slow)])
+CASES = pytest.mark.parametrize("cases", [pytest.param(150, marks=pytest.mark.slow)])
 
 
 def check(name: str, cases: int) -> None:
