@@ -46,7 +46,7 @@ def calls(made):
         "unflag": {"pixels": [(1, 2)]},
         "flagged": {"flags": ["star", "dark_line"]},
         "utc": {"when": "stop"},
-        "evil_share": {},
+        "evil_share": {"files": made.calibration},
         "predict_stars": {"stars": read()},
         "calibrate": {"files": made.calibration},
         "calibration_factor": {"files": made.calibration},
