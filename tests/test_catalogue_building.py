@@ -317,12 +317,14 @@ def test_another_label_of_the_same_size_and_time_is_read(archive: Path, here: In
     assert (row["label"], row["target_name"]) == (str(other), "STURAN")
 
 
-def test_what_is_staged_of_files_that_moved_is_read_again(archive: Path, here: InProcess):
-    def stop(job: Any, shared: Any) -> dict[str, Any]:
-        staging.attempt(job, shared)
-        raise Interrupted
+def staged_and_stopped(job: Any, shared: Any) -> dict[str, Any]:
+    """A build that is interrupted once a product is staged."""
+    staging.attempt(job, shared)
+    raise Interrupted
 
-    here.function = stop
+
+def test_what_is_staged_of_files_that_moved_is_read_again(archive: Path, here: InProcess):
+    here.function = staged_and_stopped
     with pytest.raises(Interrupted):
         build(archive)
     here.function = None
@@ -422,11 +424,7 @@ def test_what_is_staged_of_other_sources_stays(archive: Path, here: InProcess):
     other = archive.parent / "other"
     write_product(other, product_id(90), band_bin=64, line_bin=4)
 
-    def stop(job: Any, shared: Any) -> dict[str, Any]:
-        staging.attempt(job, shared)
-        raise Interrupted
-
-    here.function = stop
+    here.function = staged_and_stopped
     with pytest.raises(Interrupted):
         build(other)
     here.function = None
@@ -524,11 +522,7 @@ def test_products_without_pointing_are_told_of(archive: Path, here: InProcess):
     # As much of what an interrupted build has staged.
     write_product(archive, product_id(5), band_bin=64, line_bin=4, samples=1)
 
-    def stop(job: Any, shared: Any) -> dict[str, Any]:
-        staging.attempt(job, shared)
-        raise Interrupted
-
-    here.function = stop
+    here.function = staged_and_stopped
     with pytest.raises(Interrupted):
         build(archive)
     summary = build(archive)

@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 import json
 import pickle
 import re
@@ -15,8 +16,8 @@ from scipy.interpolate import PchipInterpolator
 from scipy.stats import chi2, norm
 
 import uvisxr
-from uvisxr.calibration import formats
-from uvisxr.calibration.radiance import compute
+from uvisxr.calibration import chosen, formats
+from uvisxr.calibration.radiance import calibrate, compute
 from uvisxr.calibration.recipe import RECIPES
 from uvisxr.calibration.response import table_of
 from uvisxr.calibration.stored import term_weights
@@ -791,6 +792,11 @@ def test_pixels_that_hardly_respond_are_left_out(with_files):
         assert lit.mean() == kept
         if not kept:
             xr.testing.assert_equal(found.radiance, masked.radiance)
+
+
+def test_the_defaults_of_what_comes_after_are_those_of_calibrate():
+    defaults = inspect.signature(calibrate).parameters
+    assert {name: defaults[name].default for name in chosen.DEFAULTS} == dict(chosen.DEFAULTS)
 
 
 def test_the_error_of_the_response_is_systematic(with_files):

@@ -194,6 +194,15 @@ def whole_file(
             temporary.unlink()
 
 
+def may_be_own(path: Path) -> bool:
+    """Whether what is written into a file goes into no other: nothing has its name, or an ordinary
+    file without other names, and no link."""
+    if not os.path.lexists(path):
+        return True
+    there = path.lstat()
+    return stat.S_ISREG(there.st_mode) and there.st_nlink == 1
+
+
 def keep_time(new: Path, old: Path) -> None:
     """Give a file that is to replace another of the same bytes its time, by which it is known."""
     with contextlib.suppress(OSError):

@@ -251,14 +251,12 @@ class Manifest(Known):
 
     def __init__(self, folder: str | Path):
         path = Path(folder) / NAME
-        if os.path.lexists(path):
-            there = path.lstat()
-            if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
-                raise ExportError(
-                    f"cannot open {path}: it is a link, has other names too, or is no ordinary "
-                    "file, and lines are appended to it; put a copy in its place or remove it, or "
-                    "choose another --out"
-                )
+        if not files.may_be_own(path):
+            raise ExportError(
+                f"cannot open {path}: it is a link, has other names too, or is no ordinary "
+                "file, and lines are appended to it; put a copy in its place or remove it, or "
+                "choose another --out"
+            )
         try:
             # Unbuffered, so that what a full disk refused is not retried on closing.
             self._stream = path.open("ab", buffering=0)

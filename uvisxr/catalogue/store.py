@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import stat
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -376,13 +375,11 @@ class _Lock:
     """
 
     def __init__(self, path: Path):
-        if os.path.lexists(path):
-            there = path.lstat()
-            if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
-                raise CatalogueError(
-                    f"{path} is a link, has other names too, or is no ordinary file: remove it, or "
-                    "choose another --out"
-                )
+        if not files.may_be_own(path):
+            raise CatalogueError(
+                f"{path} is a link, has other names too, or is no ordinary file: remove it, or "
+                "choose another --out"
+            )
         self._path = path
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
