@@ -30,6 +30,7 @@ from .dataset.forward import (
 )
 from .dataset.utc import utc as utc_texts
 from .errors import MissingDependencyError, MissingStepError, OneWindowError
+from .explore.starting import explore
 from .fits import writing as fits_writing
 from .geometry import los
 from .instrument.channel import Optics
@@ -42,6 +43,7 @@ from .stars import predict
 from .stars.flag_files import StarFlags
 
 if TYPE_CHECKING:
+    from .explore.session import Session
     from .plot import PlotAccessor, StarChecker
     from .stars.flag_files import Columns
 
@@ -82,6 +84,7 @@ class UvisAccessor(calls.Helpful):
         `flagged`: which spectra carry some flags.
         `predict_stars`: which pixels catalogue stars fall into.
         `check_stars`: a map of all spectra on which clicks set star flags.
+        `explore`: linked views in a browser or notebook; spectra selected and flagged by the mouse.
         `stars`: star flags in text files.
         `utc`: when the exposures were, as text.
     From counts to spectra:
@@ -136,6 +139,7 @@ class UvisAccessor(calls.Helpful):
     power = method(power.power)
     predict_stars = method(predict.predict_stars)
     bin = method(binning.bin)
+    explore = method(explore, step="explore")
     to_netcdf = method(export.to_netcdf)
     to_json = method(export.to_json, step="to_json")
     to_fits = method(fits_writing.to_fits, step="to_fits")
@@ -197,8 +201,8 @@ class TreeAccessor(calls.Helpful):
         `calibrate`, `calibration_factor`, `evil_share`, `rate`, `fill_nan`, `smooth`.
     From spectra to results:
         `bin`, `integrate`, `reflectance`, `photometry`, `image`, `map`, `power`; `plot`,
-        `check_stars`, of one window; `to_netcdf`: one file with a group for each window;
-        `to_json`, `to_fits`: one file for each.
+        `check_stars` and `explore`, of one window; `to_netcdf`: one file with a group for each
+        window; `to_json`, `to_fits`: one file for each.
     """
 
     _where = "tree.uvis"
@@ -388,6 +392,17 @@ class TreeAccessor(calls.Helpful):
         ...     ds = checker.dataset
         """
         return self._one("check_stars(...)").check_stars
+
+    @property
+    def explore(self) -> Callable[..., Session]:
+        """Linked views of the one window: `ds.uvis.explore`.
+
+        >>> import xarray as xr
+        >>> tree = xr.DataTree.from_dict({"window0": made.open()})
+        >>> tree.uvis.explore().work.exposures
+        (0, 11)
+        """
+        return self._one("explore(...)").explore
 
     def _one(self, wanted: str) -> UvisAccessor:
         """The one window; an error says how to call what is wanted of each of several."""

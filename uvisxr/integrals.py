@@ -95,7 +95,7 @@ def integrate(
     checks.choice("method", method, Integration)
     checks.choice("skipna", skipna, bool)
     source, names = radiances(ds)
-    weights = _weights(source, wl_range, method)
+    weights = weights_of(source, wl_range, method)
     ends = span(source) if wl_range is None else (float(wl_range[0]), float(wl_range[1]))
     stored = Stored.of(source) if has_terms(source) else None
     # Only the elements that enter are looked at.
@@ -623,9 +623,13 @@ def _correlated(errors: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     return np.asarray(total)
 
 
-def _weights(
-    ds: xr.Dataset, wl_range: tuple[float, float] | None, method: Integration
+def weights_of(
+    ds: xr.Dataset, wl_range: tuple[float, float] | None, method: Integration = "bins"
 ) -> np.ndarray:
+    """Weights of the elements in an integral of a dataset, (wl,), angstrom.
+
+    Arguments and errors as of `integrate`.
+    """
     if not ds.sizes["wl"]:
         raise ArgumentError("no wavelength is left to integrate over")
     low_end, high_end = low, high = span(ds)
@@ -697,6 +701,13 @@ def known_range(
     rows = known.any([d for d in known.dims if d not in ("pixel", "wl")]).values.reshape(
         -1, ds.sizes["wl"]
     )
+    return known_part(ds, rows, low, high, method)
+
+
+def known_part(
+    ds: xr.Dataset, rows: np.ndarray, low: float, high: float, method: Integration = "bins"
+) -> tuple[float, float]:
+    """As `known_range`, of rows whose known elements are told, bool (pixel, wl)."""
     wl = np.atleast_1d(ds["wl"].values).astype(float)
     order = np.argsort(wl)
     wl, ends, rows = wl[order], edges(ds)[order], rows[:, order]

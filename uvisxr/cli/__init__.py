@@ -19,6 +19,7 @@ from ..errors import UvisWarning
 from .batch import batch
 from .catalogue import catalogue
 from .demo import demo
+from .explore import explore
 from .fetch import calibration, fetch
 from .info import info
 from .kernels import kernels
@@ -58,6 +59,7 @@ def main(ctx: click.Context) -> None:
 
 
 for _command in (
-    *(batch, calibration, catalogue, demo, fetch, info, kernels, plot, process, search, virtual),
+    *(batch, calibration, catalogue, demo, explore, fetch, info, kernels, plot, process, search),
+    virtual,
 ):
     main.add_command(_command)

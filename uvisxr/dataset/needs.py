@@ -174,6 +174,7 @@ STEPS = {
     "plot.picture": _SKY,
     "plot.evolution": _LIGHT,
     "plot.check_stars": _LIGHT,
+    "explore": _LIGHT,
     "plot.keogram": Needs(also=(*NUMBERS, "quality", *FIELDS), dims=NUMBERS),
     "plot.limb": Needs(also=NUMBERS, frame=None, some=()),
 }

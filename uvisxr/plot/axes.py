@@ -232,7 +232,7 @@ def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.Data
         )
     if wl_range is not None:
         low, high = checks.pair("wl_range", wl_range, "wavelengths, angstrom")
-        inside = _inside(ds, low, high)
+        inside = elements_in(ds, low, high)
         if not inside.any():
             first, last = float(ds["wl"].min()), float(ds["wl"].max())
             raise ArgumentError(
@@ -251,7 +251,7 @@ def _count_rate(ds: xr.Dataset, wl_range: tuple[float, float] | None) -> xr.Data
     return rate.assign_attrs(wl_range=span(ds)) if "wl_bounds" in ds.variables else rate
 
 
-def _inside(ds: xr.Dataset, low: float, high: float) -> np.ndarray:
+def elements_in(ds: xr.Dataset, low: float, high: float) -> np.ndarray:
     """Elements that lie in a range for the most part, or that the range lies in, bool (wl,)."""
     wl = np.atleast_1d(ds["wl"].values)
     if "wl_bounds" not in ds.variables:

@@ -1,0 +1,161 @@
+"""The brightness of all spectra in any range of wavelengths, while someone drags its ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ..calibration.stored import has_terms
+from ..errors import MissingStepError
+from ..integrals import known_part, span, weights_of
+from ..numerics.poisson import missing
+from ..plot.axes import SENSITIVE, elements_in
+from ..spectra import edges
+from .darkness import per_level
+
+#: Decimals of the ends of a range, angstrom: what is shown is what is taken.
+_DECIMALS = 2
+
+
+@dataclass(eq=False)
+class Light:
+    """Spectra in memory, and sums of them.
+
+    Attributes
+    ----------
+    ds : Dataset
+        Whose spectra they are, with `wl`.
+    values : ndarray of float32, (pic, pixel, wl)
+        kR/angstrom, or count/s in each element; NaN where there is none.
+    known : ndarray of bool, (pixel, wl)
+        Which elements any exposure has.
+    calibrated : bool
+    """
+
+    ds: xr.Dataset
+    values: np.ndarray
+    known: np.ndarray
+    calibrated: bool
+    _per_level: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, ds: xr.Dataset) -> Light:
+        """Of a dataset with radiances, or with counts.
+
+        Raises
+        ------
+        MissingStepError
+            It has neither, or they are no spectra of exposures and pixels.
+        """
+        name = next((n for n in ("radiance", "counts") if n in ds.data_vars), None)
+        if name is None or set(ds[name].dims) != {"pic", "pixel", "wl"}:
+            raise MissingStepError(
+                "there are no spectra over pic, pixel and wl to explore: start from "
+                "uvisxr.open_product, and select with isel(pic=[0]) instead of isel(pic=0)"
+            )
+        if not ds[name].size or "wl_bounds" not in ds.variables:
+            raise MissingStepError(
+                "there is no spectrum to explore, or none with wl_bounds: keep exposures, pixels "
+                "and the coordinates of uvisxr.open_product"
+            )
+        array = ds[name].transpose("pic", "pixel", "wl")
+        if name == "radiance":
+            values = np.asarray(array.values, np.float32)
+            return cls(ds, values, np.asarray(np.isfinite(values).any(axis=0)), True)
+        if "exposure" not in ds.variables:
+            raise MissingStepError("the dataset has no exposure times: start from open_product")
+        counts = array.values
+        values = counts.astype(np.float32)
+        lost = np.asarray(missing(xr.DataArray(counts)))
+        values[lost] = np.nan
+        seconds = np.broadcast_to(ds["exposure"].values, counts.shape[0])
+        values /= seconds.astype(np.float32)[:, None, None]
+        known: np.ndarray = ~np.asarray(lost.all(axis=0))
+        # What no exposure has was never to be sent, and is no loss.
+        values[:, ~known & known.any(axis=1, keepdims=True)] = 0.0
+        return cls(ds, values, known, False)
+
+    @property
+    def name(self) -> str:
+        """What the sums are."""
+        return "Brightness" if self.calibrated else "Count rate"
+
+    @property
+    def units(self) -> str:
+        return "kR" if self.calibrated else "count/s"
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """First and last edge, angstrom."""
+        return span(self.ds)
+
+    def usual(self) -> tuple[float, float]:
+        """Where the channel is sensitive, as far as the dataset goes."""
+        low, high = self.span
+        wanted = SENSITIVE.get(str(self.ds.attrs.get("channel", "")), (low, high))
+        return self.taken(*wanted)
+
+    def taken(self, low: float, high: float) -> tuple[float, float]:
+        """The range nearest to a wanted one over which the rows have values, angstrom."""
+        first, last = self.span
+        low, high = sorted((min(max(low, first), last), min(max(high, first), last)))
+        ends = np.sort(edges(self.ds), axis=1)
+        if not ((ends[:, 0] >= low) & (ends[:, 1] <= high)).any():
+            # Narrower than an element: that in which its middle lies.
+            at = np.abs(ends.mean(axis=1) - (low + high) / 2).argmin()
+            low, high = (float(end) for end in ends[at])
+        if self.calibrated and self.known.any():
+            low, high = known_part(self.ds, self.known, low, high)
+        scale = 10.0**_DECIMALS
+        inward = np.ceil(low * scale) / scale, np.floor(high * scale) / scale
+        return (float(inward[0]), float(inward[1])) if inward[0] < inward[1] else (low, high)
+
+    def brightness(self, wl_range: tuple[float, float], level: float = 0.0) -> np.ndarray:
+        """That of all spectra in a range, (pic, pixel).
+
+        Parameters
+        ----------
+        wl_range : (float, float)
+            As of `taken`.
+        level : float
+            By how much the background is higher than that of the dataset, count/s per detector
+            pixel.
+        """
+        if self.calibrated:
+            weights = weights_of(self.ds, wl_range)
+        else:
+            # Counts are summed in whole elements.
+            weights = elements_in(self.ds, *wl_range).astype(float)
+        used = np.flatnonzero(weights)
+        part = slice(int(used[0]), int(used[-1]) + 1)
+        some = self.values[..., part]
+        if not weights[part].all():
+            some = np.where(weights[part] > 0, some, np.float32(0.0))
+        found = (some @ weights[part].astype(np.float32)).astype(float)
+        if level and self.has_level:
+            found -= level * np.nan_to_num(self.per_level[:, part]) @ weights[part]
+        return found
+
+    def mean(self, some: np.ndarray) -> np.ndarray:
+        """Plain mean of some spectra, bool (pic, pixel), (wl,); NaN where none has a value."""
+        total, number = np.zeros(self.values.shape[2]), np.zeros(self.values.shape[2], int)
+        for spectra, chosen in zip(self.values, some, strict=True):
+            part = spectra[chosen]
+            number += np.isfinite(part).sum(axis=0)
+            total += np.nansum(part, axis=0, dtype=float)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / np.where(number, number, np.nan))
+
+    @property
+    def has_level(self) -> bool:
+        """Whether the background can be another: whether the counts can be calibrated anew."""
+        return self.calibrated and has_terms(self.ds)
+
+    @property
+    def per_level(self) -> np.ndarray:
+        """What a background of one count/s per detector pixel takes off, (pixel, wl)."""
+        if self._per_level is None:
+            self._per_level = per_level(self.ds)
+        return self._per_level

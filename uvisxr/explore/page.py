@@ -1,0 +1,358 @@
+"""A page that shows a session: figures, sliders and buttons, and what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from html import escape
+from typing import Any, ClassVar
+
+import numpy as np
+import panel as pn
+from panel.theme import fast
+
+from ..dataset.bits import QUALITY_FLAGS
+from ..drawing.texts import minus
+from ..errors import UvisError
+from ..plot.checker import COLORMAPS
+from .darkness import level_of
+from .figures import FIRST, FLAGS, SECOND, Figures
+from .state import State
+from .work import Work
+
+
+class Fast(fast.Fast):
+    """The design of the page without the font that it would load from a server.
+
+    Panel finds the files that it brings along by the name of the class.
+    """
+
+    _resources: ClassVar[dict[str, Any]] = {
+        kind: files for kind, files in fast.Fast._resources.items() if kind != "font"
+    }
+
+
+#: Width of the column of controls, pixels.
+_ASIDE = 300
+
+#: The highest background that the slider reaches, count/s per detector pixel, where the dataset's
+#: is lower: beyond 1e-3, `background` warns of it.
+_DARKEST = 1e-3
+
+_COPY = "navigator.clipboard.writeText(area.value)"
+
+_CELL = "padding-left: 1em; font-weight: bold"
+
+_HELP = """
+**Drag on a map**: a box selects spectra; the lasso in its toolbar any shape. Their mean, weighted,
+with its bounds, is the spectrum. **Drag in the spectrum**: the range that both maps show.
+**Click on a map**: sets or clears a flag, if the click is set to. Wheel: zoom.
+"""
+
+
+class Page:
+    """One page, which any number of others may show beside it."""
+
+    def __init__(self, session: State) -> None:
+        self.session = session
+        self.figures = Figures(session, self._target, self._clicked, self._pointed)
+        self._busy = False
+        self._doc: Any = pn.state.curdoc
+        self._make()
+        self._refresh(set(Work.__dataclass_fields__))
+        session.tell(self._changed)
+        if self._doc is not None:
+            pn.state.on_session_destroyed(lambda _: session.forget(self._changed))
+
+    # Controls -----------------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        session = self.session
+        low, high = session.light.span
+        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (4, 6)}
+        self.range = pn.widgets.RangeSlider(
+            name="Wavelengths (Å)", start=low, end=high, value=(low, high), step=0.5, **wide
+        )
+        self.exposures = pn.widgets.IntRangeSlider(
+            name="Exposures, by position",
+            start=0,
+            end=max(1, session.pic.size - 1),
+            value=(0, max(1, session.pic.size - 1)),
+            disabled=session.pic.size < 2,
+            **wide,
+        )
+        self.cmap = pn.widgets.Select(name="Colours", options=list(COLORMAPS), **wide)
+        self.limits = pn.widgets.RangeSlider(
+            name=f"Limits ({session.light.units})",
+            start=0.0,
+            end=1.0,
+            value=(0.0, 1.0),
+            step=0.01,
+            **wide,
+        )
+        self.automatic = pn.widgets.Button(name="Automatic limits", **wide)
+        self.log = pn.widgets.Checkbox(name="Logarithmic", margin=(6, 6))
+        own = level_of(session._ds)
+        top = max(_DARKEST, 2 * own)
+        self.level = pn.widgets.FloatSlider(
+            name="Background (1e-4 count/s per detector pixel)",
+            start=0.0,
+            end=1e4 * top,
+            value=1e4 * own,
+            step=0.01,
+            disabled=not session.light.has_level,
+            **wide,
+        )
+        self.own_level = pn.widgets.Button(
+            name="As the dataset has it", disabled=not session.light.has_level, **wide
+        )
+        self.click = pn.widgets.RadioButtonGroup(
+            name="A click", options={"Nothing": None, "Star": "star", "User": "user"}, **wide
+        )
+        self.which = pn.widgets.RadioButtonGroup(
+            name="Selection", options={"First": "first", "Second": "second"}, **wide
+        )
+        self.add = pn.widgets.Checkbox(name="Add to what is selected", margin=(6, 6))
+        self.clear = pn.widgets.Button(name="Clear the selection", **wide)
+        self.flag_all = pn.widgets.Button(name="Flag the first selection", **wide)
+        self.undo = pn.widgets.Button(name="Undo", **wide)
+        self.redo = pn.widgets.Button(name="Redo", **wide)
+        self.numbers = [
+            pn.widgets.IntInput(
+                name=name,
+                value=int(numbers[at]),
+                start=int(numbers.min()),
+                end=int(numbers.max()),
+                width=130,
+                margin=(4, 6),
+            )
+            for name, numbers, at in (
+                ("Exposure from", session.pic, 0),
+                ("to", session.pic, -1),
+                ("Pixel from", session.pixel, 0),
+                ("to", session.pixel, -1),
+            )
+        ]
+        self.select = pn.widgets.Button(name="Select", **wide)
+        self.toggle = pn.widgets.Button(name="Set or clear the flag", **wide)
+        self.copy = pn.widgets.Button(name="Copy the code", button_type="primary", **wide)
+        self.area = pn.widgets.TextAreaInput(
+            name="Code that does the same",
+            value="",
+            height=260,
+            max_length=10_000_000,
+            disabled=True,
+            sizing_mode="stretch_width",
+            stylesheets=["textarea {font-family: monospace}"],
+        )
+        self.copy.js_on_click(args={"area": self.area}, code=_COPY)
+        self.told = pn.pane.HTML("", sizing_mode="stretch_width")
+        self.trouble = pn.pane.Alert("", alert_type="warning", visible=False)
+        self._connect()
+
+    def _connect(self) -> None:
+        session = self.session
+        for widget, do in (
+            (self.range, lambda v: session.show_range(*v)),
+            (self.exposures, lambda v: session.show_exposures(*v)),
+            (self.limits, lambda v: session.colour(limits=v)),
+            (self.level, lambda v: session.set_level(1e-4 * v)),
+        ):
+            # Only what a drag ends with is taken, and can be taken back.
+            widget.param.watch(self._doing(do), "value_throttled")
+        self.cmap.param.watch(self._doing(lambda v: session.colour(cmap=v)), "value")
+        self.log.param.watch(self._doing(lambda v: session.colour(log=v)), "value")
+        nothing = np.zeros((session.pic.size, session.pixel.size), bool)
+        for button, act in (
+            (self.automatic, lambda: session.colour(limits="auto")),
+            (self.own_level, lambda: session.set_level(None)),
+            (self.clear, lambda: session.select_mask(nothing, self.which.value)),
+            (self.flag_all, lambda: session.flag_selection(self.click.value or "user")),
+            (self.undo, session.undo),
+            (self.redo, session.redo),
+            (self.select, self._select),
+            (self.toggle, self._toggle),
+        ):
+            button.on_click(self._doing(partial(_call, act)))
+
+    def _doing(self, do: Callable[[Any], Any]) -> Callable[[Any], None]:
+        """What a widget does, unless it only follows the session; its errors are shown."""
+
+        def done(event: Any) -> None:
+            if not self._busy:
+                self._attempt(lambda: do(event.new))
+
+        return done
+
+    def _attempt(self, do: Callable[[], Any]) -> None:
+        try:
+            do()
+        except UvisError as error:
+            self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        self.trouble.param.update(object=escape(text), visible=bool(text))
+
+    def _select(self) -> None:
+        a, b, c, d = (box.value for box in self.numbers)
+        self.session.select((a, b), (c, d), self.which.value, self.add.value)
+
+    def _toggle(self) -> None:
+        pic, _, pixel, _ = (box.value for box in self.numbers)
+        self.session.toggle(pic, pixel, self.click.value or "star")
+
+    def _target(self) -> tuple[Any, bool]:
+        return self.which.value, self.add.value
+
+    def _clicked(self, i: int, j: int) -> None:
+        if self.click.value is not None:
+            self._attempt(lambda: self.session.toggle_at(i, j, self.click.value))
+
+    def _pointed(self, i: int | None, j: int | None) -> None:
+        if i is None or j is None:
+            self.told.object = _hint(self.session)
+            return
+        session = self.session
+        value = self.figures.value(i, j)
+        number = minus(f"{value:.4g}") if np.isfinite(value) else "no value"
+        rows = [
+            ("exposure, pixel", f"{session.pic[i]}, {session.pixel[j]}"),
+            (session.light.name.lower(), f"{number} {session.light.units}"),
+            *session.describe(i, j),
+        ]
+        cells = "".join(
+            f"<tr><td>{escape(name)}</td><td style='{_CELL}'>{escape(text)}</td></tr>"
+            for name, text in rows
+        )
+        self.told.object = f"<table>{cells}</table>"
+
+    # Following ----------------------------------------------------------------------------------
+
+    def _changed(self, changed: set[str]) -> None:
+        doc = self._doc
+        if doc is None or pn.state.curdoc is doc:
+            self._refresh(changed)
+        else:
+            # From a notebook's thread, or another page.
+            doc.add_next_tick_callback(lambda: self._refresh(changed))
+
+    def _refresh(self, changed: set[str]) -> None:
+        session, now = self.session, self.session.work
+        self._busy = True
+        try:
+            self.figures.show(changed)
+            values = self.figures.shown()
+            limits = session.colour_limits(values)
+            ends = _reach(values[np.isfinite(values)])
+            ends = min(ends[0], limits[0]), max(ends[1], limits[1], limits[0] + 1e-9)
+            self.limits.param.update(
+                start=ends[0], end=ends[1], value=limits, step=(ends[1] - ends[0]) / 500
+            )
+            self.range.value = now.wl_range
+            self.exposures.value = (now.exposures[0], max(now.exposures[1], 1))
+            self.cmap.value, self.log.value = now.cmap, now.log
+            own = level_of(session._ds)
+            self.level.value = 1e4 * (own if now.level is None else now.level)
+            self.undo.disabled, self.redo.disabled = (not can for can in session.can)
+            self.area.value = session.code
+        finally:
+            self._busy = False
+        self._say(self.figures.message or session.trouble)
+
+    # Layout -------------------------------------------------------------------------------------
+
+    def controls(self) -> Any:
+        """The column of controls."""
+        a, b, c, d = self.numbers
+        cards = (
+            ("Range and exposures", [self.range, self.exposures], False),
+            ("Select", [self.which, self.add, self.clear, pn.Row(self.undo, self.redo)], False),
+            ("A click sets or clears", [self.click, self.flag_all], False),
+            ("Colours", [self.cmap, self.limits, pn.Row(self.log, self.automatic)], False),
+            ("Background", [self.level, self.own_level], True),
+            ("By numbers", [pn.Row(a, b), pn.Row(c, d), self.select, self.toggle], True),
+        )
+        made = [
+            pn.Card(*parts, title=title, collapsed=closed, width=_ASIDE, margin=(4, 0))
+            for title, parts, closed in cards
+        ]
+        return pn.Column(*made, width=_ASIDE + 10)
+
+    def main(self, theme: str | None = None) -> Any:
+        """The figures, what is under the mouse, and the code."""
+        self.told.object = _hint(self.session)
+        left = [self.figures.keogram, self.figures.spectrum]
+        figures = [pn.pane.Bokeh(fig, theme=theme) for fig in left]
+        sky = self.figures.picture
+        nothing = f"No picture of the sky: {self.session.sky}"
+        picture = pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(nothing)
+        side = pn.Column(picture, self.told, width=500)
+        code = pn.Card(
+            pn.Column(pn.Row(self.copy), self.area, sizing_mode="stretch_width"),
+            title="Code",
+            sizing_mode="stretch_width",
+            min_width=600,
+        )
+        return pn.Column(
+            self.trouble,
+            pn.FlexBox(pn.Column(*figures, width=720), side, gap="16px"),
+            pn.pane.Markdown(_HELP, sizing_mode="stretch_width"),
+            _legend(),
+            code,
+            sizing_mode="stretch_width",
+        )
+
+
+def _call(act: Callable[[], Any], _: object) -> None:
+    act()
+
+
+def _reach(values: np.ndarray) -> tuple[float, float]:
+    """How far limits of colours may go: a few stars would leave no room for the rest."""
+    if not values.size:
+        return 0.0, 1.0
+    low, high = (float(end) for end in np.percentile(values, (0.1, 99.5)))
+    return low - 0.5 * (high - low), high + 1.5 * (high - low)
+
+
+def _hint(session: State) -> str:
+    return "<i>Move over a map: what is known of the spectrum there is told here.</i>"
+
+
+def _legend() -> Any:
+    parts = [("first selection", FIRST), ("second selection", SECOND)]
+    parts += [(f"flag: {name}", colour) for name, colour in FLAGS.items() if name in QUALITY_FLAGS]
+    shown = "&emsp;".join(
+        f"<span style='color:{colour}'>■</span> {name}"
+        for name, colour in parts
+        if not colour.endswith("00000000")
+    )
+    return pn.pane.HTML(shown, sizing_mode="stretch_width")
+
+
+def _extension() -> None:
+    pn.extension(notifications=False, inline=True)
+
+
+def in_notebook(session: State) -> Any:
+    """The page as notebooks show it."""
+    _extension()
+    page = Page(session)
+    return pn.Row(page.controls(), page.main())
+
+
+def in_browser(session: State) -> Any:
+    """The page as a browser shows it."""
+    theme = pn.state.session_args.get("theme", [b"default"])[0].decode()
+    page = Page(session)
+    name = str(session._ds.attrs.get("name", "")) or "uvisxr"
+    return pn.template.FastListTemplate(
+        title=f"uvisxr: {name}",
+        design=Fast,
+        font="system-ui, sans-serif",
+        sidebar=[page.controls()],
+        main=[page.main("dark_minimal" if theme == "dark" else None)],
+        sidebar_width=_ASIDE + 40,
+        theme_toggle=True,
+        main_layout=None,
+    )

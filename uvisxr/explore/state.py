@@ -1,0 +1,392 @@
+"""What is done to an observation in the viewer, kept where the viewer is not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from .. import checks
+from ..bins.binning import bin as bin_spectra
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
+from ..drawing.colours import robust
+from ..errors import ArgumentError, UvisError, shortened
+from ..geometry.views import middle_sample
+from ..plot.axes import flags_told
+from ..quality.flags import flag as set_flag
+from ..quality.flags import flags_of, unflag
+from ..spectra import rate
+from ..stars import flag_files
+from . import script
+from .blocks import inside
+from .darkness import level_of, with_level
+from .light import Light
+from .sky import Sky
+from .work import Work, differ
+
+#: Flags that a click sets or clears.
+Clicked = Literal["star", "user"]
+
+_CLICKED: tuple[Clicked, ...] = ("star", "user")
+
+#: Which of the two selections.
+Which = Literal["first", "second"]
+
+#: Steps that can be taken back.
+_MOST = 500
+
+
+class State:
+    """An observation that is explored, and what was chosen, flagged and compared so far.
+
+    Attributes
+    ----------
+    light : Light
+        Its spectra.
+    sky : Sky or str
+        Where they lie on the sky; or why that is not known.
+    pic, pixel : ndarray
+        Numbers of exposures and pixels.
+    """
+
+    def __init__(
+        self,
+        ds: xr.Dataset,
+        source: Sequence[str] = (),
+        stars: Path | None = None,
+    ) -> None:
+        self._ds, self._source, self._stars = ds, tuple(source), stars
+        self._lock = threading.RLock()
+        self._told: list[Callable[[set[str]], None]] = []
+        self.light = Light.of(ds)
+        self.sky = Sky.of(ds)
+        self._known = middle_sample(ds)
+        self.pic, self.pixel = (np.atleast_1d(ds[dim].values) for dim in ("pic", "pixel"))
+        flags = (flags_of(ds) if self.light.calibrated else flags_told(ds)).transpose(
+            "pic", "pixel"
+        )
+        self._flags = np.asarray(flags.values)
+        nothing = np.zeros(self._flags.shape, bool)
+        self._before = Work(
+            wl_range=self.light.usual(),
+            exposures=(0, self.pic.size - 1),
+            first=nothing,
+            second=nothing,
+            star=self._has("star"),
+            user=self._has("user"),
+        )
+        self._now = self._before
+        self._past: list[Work] = []
+        self._future: list[Work] = []
+        if stars is not None and stars.exists():
+            kept_before = flag_files.load(ds, stars)
+            bit = QUALITY_FLAGS["star"]
+            star = (flags_of(kept_before).transpose("pic", "pixel").values & bit) != 0
+            self._now = replace(self._now, star=star)
+        self._save_error = ""
+
+    def _has(self, flag: QualityFlag) -> np.ndarray:
+        return np.asarray((self._flags & QUALITY_FLAGS[flag]) != 0)
+
+    # What it gives ------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> Work:
+        """All that was chosen."""
+        return self._now
+
+    @property
+    def dataset(self) -> xr.Dataset:
+        """The dataset with the flags, and the background, as they are now."""
+        return with_level(self._flagged(self._ds), self._now.level)
+
+    def _flagged(self, ds: xr.Dataset) -> xr.Dataset:
+        for name in _CLICKED:
+            before, now = getattr(self._before, name), getattr(self._now, name)
+            for step, mask in ((set_flag, now & ~before), (unflag, before & ~now)):
+                if mask.any():
+                    ds = step(ds, self._mask(mask), name)
+        return ds
+
+    def _mask(self, mask: np.ndarray) -> xr.DataArray:
+        coords = {dim: self._ds.coords[dim] for dim in ("pic", "pixel") if dim in self._ds.coords}
+        return xr.DataArray(mask, coords, ("pic", "pixel"))
+
+    @property
+    def selection(self) -> xr.DataArray:
+        """The selected spectra, bool (pic, pixel): what `bin`, `flag` and `where` take."""
+        return self._mask(self._now.first)
+
+    @property
+    def other(self) -> xr.DataArray:
+        """The second selection, which the first is compared with, bool (pic, pixel)."""
+        return self._mask(self._now.second)
+
+    @property
+    def bins(self) -> xr.Dataset:
+        """The mean spectra of the selections, along `group`, as of `ds.uvis.bin`.
+
+        Raises
+        ------
+        ArgumentError
+            Nothing is selected, or all that is has a flag.
+        """
+        return bin_spectra(self.dataset, pixels=[self._mask(mask) for mask in self.groups()])
+
+    def groups(self) -> list[np.ndarray]:
+        """The selections that hold anything, the first one before.
+
+        Raises
+        ------
+        ArgumentError
+            Neither does.
+        """
+        chosen = [mask for mask in (self._now.first, self._now.second) if mask.any()]
+        if not chosen:
+            raise ArgumentError(
+                "nothing is selected: draw a box on the map of exposures or on the picture, or "
+                "call select()"
+            )
+        return chosen
+
+    def means(self) -> xr.Dataset:
+        """What `bins` gives, of the exposures at hand alone where the background is another."""
+        groups = self.groups()
+        ds = self._ds.assign_coords(quality=(("pic", "pixel"), self.flags()))
+        if self._now.level is not None:
+            some = np.flatnonzero(np.any(groups, axis=(0, 2)))
+            ds, groups = ds.isel(pic=some), [mask[some] for mask in groups]
+            ds = with_level(ds, self._now.level)
+        arrays = [xr.DataArray(mask, dims=("pic", "pixel")) for mask in groups]
+        found = bin_spectra(ds, pixels=arrays)
+        return found if self.light.calibrated else rate(found)
+
+    @property
+    def code(self) -> str:
+        """A script, or a cell of a notebook, that makes the same numbers and figures."""
+        return script.script(self._source, self._before, self._now, self.sky, self._ds)
+
+    # What is done -------------------------------------------------------------------------------
+
+    def select(
+        self,
+        exposures: tuple[int, int] | None = None,
+        pixels: tuple[int, int] | None = None,
+        which: Which = "first",
+        add: bool = False,
+    ) -> None:
+        """Select a rectangle of spectra, by the numbers of exposures and pixels, ends included.
+
+        Parameters
+        ----------
+        exposures, pixels : (int, int), optional
+            First and last; all without them.
+        which : {"first", "second"}
+        add : bool
+            To what is selected, instead of it.
+        """
+        rows = self._between("exposures", exposures, self.pic)
+        self.select_mask(rows[:, None] & self._between("pixels", pixels, self.pixel), which, add)
+
+    def _between(self, name: str, ends: tuple[int, int] | None, numbers: np.ndarray) -> np.ndarray:
+        if ends is None:
+            return np.ones(numbers.size, bool)
+        low, high = checks.pair(name, ends, "the first number and the last", ascending=False)
+        found = (numbers >= min(low, high)) & (numbers <= max(low, high))
+        if not found.any():
+            raise ArgumentError(
+                f"{name}={ends!r}: the dataset holds {numbers.min()} to {numbers.max()}"
+            )
+        return np.asarray(found)
+
+    def select_on_sky(
+        self, corners: Sequence[tuple[float, float]], which: Which = "first", add: bool = False
+    ) -> None:
+        """Select the shown spectra whose footprints have their middles in a polygon, km."""
+        if isinstance(self.sky, str):
+            raise ArgumentError(f"there is no picture to select on: {self.sky}")
+        self.select_mask(inside(self.sky.middle, corners) & self.shown(), which, add)
+
+    def select_in_map(
+        self, corners: Sequence[tuple[float, float]], which: Which = "first", add: bool = False
+    ) -> None:
+        """Select the shown spectra in a polygon of positions along exposures and pixels."""
+        places = np.stack(np.meshgrid(*map(np.arange, self._flags.shape), indexing="ij"), axis=-1)
+        self.select_mask(inside(places.astype(float), corners) & self.shown(), which, add)
+
+    def select_mask(self, mask: np.ndarray, which: Which = "first", add: bool = False) -> None:
+        """Select spectra, bool (pic, pixel)."""
+        checks.choice("which", which, Which)
+        with self._lock:
+            before: np.ndarray = getattr(self._now, which)
+            self._change(**{which: mask | before if add else mask})
+
+    def shown(self) -> np.ndarray:
+        """Whether exposures are shown, bool (pic, 1)."""
+        first, last = self._now.exposures
+        places = np.arange(self.pic.size)[:, None]
+        return np.asarray((places >= first) & (places <= last))
+
+    def show_range(self, low: float, high: float) -> None:
+        """Show the brightness between two wavelengths, angstrom, or in what is known of them."""
+        self._change(wl_range=self.light.taken(low, high))
+
+    def show_exposures(self, first: int, last: int) -> None:
+        """Show exposures, by position."""
+        last = min(max(first, last), self.pic.size - 1)
+        self._change(exposures=(max(0, min(first, last)), last))
+
+    def set_level(self, level: float | None) -> None:
+        """Take another background than the dataset's, count/s per detector pixel; None: its own."""
+        if level is not None and not self.light.has_level:
+            raise ArgumentError(
+                "another background needs the counts and the terms of the calibration: calibrate "
+                "before, and keep both"
+            )
+        same = level is not None and level == level_of(self._ds)
+        self._change(level=None if same else level)
+
+    def colour(
+        self,
+        cmap: str | None = None,
+        limits: tuple[float, float] | Literal["auto"] | None = None,
+        log: bool | None = None,
+    ) -> None:
+        """Colour the brightness otherwise: what is not given stays as it is."""
+        given: dict[str, Any] = {"cmap": cmap, "log": log, "limits": limits}
+        changed = {name: value for name, value in given.items() if value is not None}
+        if limits == "auto":
+            changed["limits"] = None
+        self._change(**changed)
+
+    def colour_limits(self, values: np.ndarray) -> tuple[float, float]:
+        """Ends of the colours for the brightness of all spectra (pic, pixel)."""
+        if self._now.limits is not None:
+            return self._now.limits
+        some = values[self._now.exposures[0] : self._now.exposures[1] + 1]
+        good = self.usable()[self._now.exposures[0] : self._now.exposures[1] + 1]
+        low, high = robust(some, good)
+        if self._now.log:
+            above = some[np.isfinite(some) & (some > 0)]
+            low = max(low, float(np.percentile(above, 5)) if above.size else high / 1e3)
+        return (low, high) if low < high else (low, low + 1.0)
+
+    def toggle(self, pic: int, pixel: int, flag: Clicked = "star") -> None:
+        """Set or clear a flag of one spectrum, by its numbers."""
+        i, j = np.flatnonzero(self.pic == pic), np.flatnonzero(self.pixel == pixel)
+        if not i.size or not j.size:
+            raise ArgumentError(f"no spectrum (pic, pixel) = ({pic}, {pixel}) in the dataset")
+        self.toggle_at(int(i[0]), int(j[0]), flag)
+
+    def toggle_at(self, i: int, j: int, flag: Clicked = "star") -> None:
+        """Set or clear a flag of one spectrum, by its position."""
+        checks.choice("flag", flag, Clicked)
+        with self._lock:
+            flagged = getattr(self._now, flag).copy()
+            flagged[i, j] ^= True
+            self._change(**{flag: flagged})
+
+    def flag_selection(self, flag: Clicked = "user", on: bool = True) -> None:
+        """Set or clear a flag of all that is selected first."""
+        checks.choice("flag", flag, Clicked)
+        with self._lock:
+            flagged, chosen = getattr(self._now, flag), self._now.first
+            self._change(**{flag: flagged | chosen if on else flagged & ~chosen})
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self._step(self._past, self._future)
+
+    def redo(self) -> None:
+        """Make the change again that `undo` has taken back."""
+        self._step(self._future, self._past)
+
+    @property
+    def can(self) -> tuple[bool, bool]:
+        """Whether there is anything to undo, and to redo."""
+        return bool(self._past), bool(self._future)
+
+    def _step(self, source: list[Work], to: list[Work]) -> None:
+        with self._lock:
+            if source:
+                to.append(self._now)
+                self._put(source.pop())
+
+    def _change(self, **changed: Any) -> None:
+        with self._lock:
+            new = replace(self._now, **changed)
+            if differ(self._now, new):
+                self._past = [*self._past, self._now][-_MOST:]
+                self._future.clear()
+                self._put(new)
+
+    def _put(self, new: Work) -> None:
+        changed, self._now = differ(self._now, new), new
+        if "star" in changed:
+            self._keep_stars()
+        for tell in tuple(self._told):
+            tell(changed)
+
+    def _keep_stars(self) -> None:
+        if self._stars is None:
+            return
+        try:
+            flag_files.save(self._flagged(self._ds), self._stars)
+            self._save_error = ""
+        except (UvisError, OSError) as error:
+            self._save_error = shortened(str(error), 300)
+
+    @property
+    def trouble(self) -> str:
+        """Why star flags were not written, empty if they were."""
+        return self._save_error
+
+    @contextmanager
+    def telling(self, listener: Callable[[set[str]], None]) -> Iterator[None]:
+        """A context in which a function is called with the names of what has changed."""
+        self.tell(listener)
+        try:
+            yield
+        finally:
+            self.forget(listener)
+
+    def tell(self, listener: Callable[[set[str]], None]) -> None:
+        """Call a function with the names of what has changed, each time."""
+        self._told.append(listener)
+
+    def forget(self, listener: Callable[[set[str]], None]) -> None:
+        """Call it no more."""
+        if listener in self._told:
+            self._told.remove(listener)
+
+    # What views need ----------------------------------------------------------------------------
+
+    def brightness(self) -> np.ndarray:
+        """Of all spectra in the range, (pic, pixel)."""
+        level = self._now.level
+        more = 0.0 if level is None else level - level_of(self._ds)
+        return self.light.brightness(self._now.wl_range, more)
+
+    def flags(self) -> np.ndarray:
+        """The quality flags as they are now, uint8 (pic, pixel)."""
+        found = self._flags.copy()
+        for name in _CLICKED:
+            mask, bit = getattr(self._now, name), np.uint8(QUALITY_FLAGS[name])
+            found = np.where(mask, found | bit, found & ~bit).astype(np.uint8)
+        return np.asarray(found)
+
+    def usable(self) -> np.ndarray:
+        """Spectra without a flag, which means are made of, bool (pic, pixel)."""
+        return np.asarray(self.flags() == 0)
+
+    def describe(self, i: int, j: int) -> list[tuple[str, str]]:
+        """What is known of the spectrum at a position: names and values with their units."""
+        from .describing import described
+
+        return described(self._known, i, j, int(self.flags()[i, j]))
