@@ -674,6 +674,11 @@ def test_what_is_no_url(here: Path, url: str):
         uvisxr.open_product(url)
 
 
+def test_an_archive_on_no_server(here: Path):
+    with pytest.raises(FetchError, match="not a URL to download from"):
+        uvisxr.open_product("zip://X.LBL::http://[::1/a.zip")
+
+
 @pytest.mark.parametrize(
     "url", ["s3://me:secret@a/b.LBL", "zip://a.LBL::https://me:secret@h/a.zip"]
 )
