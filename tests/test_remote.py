@@ -20,6 +20,7 @@ import dask
 import fsspec
 import numpy as np
 import pytest
+import requests
 import xarray as xr
 from click.testing import CliRunner
 from helpers.loopback import Cut, Fault, Raw, Server, Stall, Status, Trickle, folder, serve
@@ -489,8 +490,12 @@ def test_a_proxy_that_cannot_be_used(
     for name in ("no_proxy", "NO_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    # Whether there is a library for SOCKS or not.
-    monkeypatch.setitem(sys.modules, "socks", None)
+
+    def lacking(*_: object, **__: object):
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    # As where there is no library for SOCKS.
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", lacking)
     with pytest.raises(FetchError, match=said):
         uvisxr.open_product(server.url + LABEL)
 
