@@ -24,7 +24,7 @@ def dataset():
     span = {"lon": (0, 360), "lat": (-90, 90), "alt": (-100, 2000), "lt": (0, 24)}
     fields = {name: rng.uniform(*span.get(name, (0, 180)), (90, 60)) for name in FIELDS}
     ds = handmade.located(ds, **fields)
-    counts = ds.counts.astype(np.float32)
+    counts = ds.counts.astype(np.float32).drop_attrs()
     return ds.assign(radiance=0.7 * counts).assign_coords(
         radiance_upper=0.7 * np.sqrt(counts + 1),
         radiance_lower=0.7 * np.sqrt(counts + 0.25),
