@@ -250,7 +250,9 @@ class Figures:
         for name, colour in (("all", "#888888"), ("second", SECOND), ("first", FIRST)):
             source = ColumnDataSource({"wl": [], "low": [], "mean": [], "high": []})
             fig.varea("wl", "low", "high", source=source, fill_color=colour, fill_alpha=0.35)
-            line = fig.line("wl", "mean", source=source, line_color=colour, line_width=1.6)
+            line = fig.line(
+                "wl", "mean", source=source, line_color=colour, line_width=1.6, name=name
+            )
             self._series[name] = source, line
         box = BoxSelectTool(dimensions="width", description="Choose the range shown in the maps")
         fig.add_tools(box)

@@ -71,31 +71,31 @@ class Page:
         low, high = session.light.span
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (4, 6)}
         self.range = pn.widgets.RangeSlider(
-            name="Wavelengths (Å)", start=low, end=high, value=(low, high), step=0.5, **wide
+            label="Wavelengths (Å)", start=low, end=high, value=(low, high), step=0.5, **wide
         )
         self.exposures = pn.widgets.IntRangeSlider(
-            name="Exposures, by position",
+            label="Exposures, by position",
             start=0,
             end=max(1, session.pic.size - 1),
             value=(0, max(1, session.pic.size - 1)),
             disabled=session.pic.size < 2,
             **wide,
         )
-        self.cmap = pn.widgets.Select(name="Colours", options=list(COLORMAPS), **wide)
+        self.cmap = pn.widgets.Select(label="Colours", options=list(COLORMAPS), **wide)
         self.limits = pn.widgets.RangeSlider(
-            name=f"Limits ({session.light.units})",
+            label=f"Limits ({session.light.units})",
             start=0.0,
             end=1.0,
             value=(0.0, 1.0),
             step=0.01,
             **wide,
         )
-        self.automatic = pn.widgets.Button(name="Automatic limits", **wide)
-        self.log = pn.widgets.Checkbox(name="Logarithmic", margin=(6, 6))
+        self.automatic = pn.widgets.Button(label="Automatic limits", **wide)
+        self.log = pn.widgets.Checkbox(label="Logarithmic", margin=(6, 6))
         own = level_of(session._ds)
         top = max(_DARKEST, 2 * own)
         self.level = pn.widgets.FloatSlider(
-            name="Background (1e-4 count/s per detector pixel)",
+            label="Background (1e-4 count/s per detector pixel)",
             start=0.0,
             end=1e4 * top,
             value=1e4 * own,
@@ -104,40 +104,40 @@ class Page:
             **wide,
         )
         self.own_level = pn.widgets.Button(
-            name="As the dataset has it", disabled=not session.light.has_level, **wide
+            label="As the dataset has it", disabled=not session.light.has_level, **wide
         )
         self.click = pn.widgets.RadioButtonGroup(
-            name="A click", options={"Nothing": None, "Star": "star", "User": "user"}, **wide
+            label="A click", options={"Nothing": None, "Star": "star", "User": "user"}, **wide
         )
         self.which = pn.widgets.RadioButtonGroup(
-            name="Selection", options={"First": "first", "Second": "second"}, **wide
+            label="Selection", options={"First": "first", "Second": "second"}, **wide
         )
-        self.add = pn.widgets.Checkbox(name="Add to what is selected", margin=(6, 6))
-        self.clear = pn.widgets.Button(name="Clear the selection", **wide)
-        self.flag_all = pn.widgets.Button(name="Flag the first selection", **wide)
-        self.undo = pn.widgets.Button(name="Undo", **wide)
-        self.redo = pn.widgets.Button(name="Redo", **wide)
+        self.add = pn.widgets.Checkbox(label="Add to what is selected", margin=(6, 6))
+        self.clear = pn.widgets.Button(label="Clear the selection", **wide)
+        self.flag_all = pn.widgets.Button(label="Flag the first selection", **wide)
+        self.undo = pn.widgets.Button(label="Undo", **wide)
+        self.redo = pn.widgets.Button(label="Redo", **wide)
         self.numbers = [
             pn.widgets.IntInput(
-                name=name,
+                label=label,
                 value=int(numbers[at]),
                 start=int(numbers.min()),
                 end=int(numbers.max()),
                 width=130,
                 margin=(4, 6),
             )
-            for name, numbers, at in (
+            for label, numbers, at in (
                 ("Exposure from", session.pic, 0),
                 ("to", session.pic, -1),
                 ("Pixel from", session.pixel, 0),
                 ("to", session.pixel, -1),
             )
         ]
-        self.select = pn.widgets.Button(name="Select", **wide)
-        self.toggle = pn.widgets.Button(name="Set or clear the flag", **wide)
-        self.copy = pn.widgets.Button(name="Copy the code", button_type="primary", **wide)
+        self.select = pn.widgets.Button(label="Select", **wide)
+        self.toggle = pn.widgets.Button(label="Set or clear the flag", **wide)
+        self.copy = pn.widgets.Button(label="Copy the code", button_type="primary", **wide)
         self.area = pn.widgets.TextAreaInput(
-            name="Code that does the same",
+            label="Code that does the same",
             value="",
             height=260,
             max_length=10_000_000,
