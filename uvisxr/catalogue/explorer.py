@@ -83,8 +83,8 @@ class Explorer:
     filters : Filters
     map : figure
         Of bokeh.
-    summary, products, trouble : HTML
-        What was found, and what went wrong.
+    summary, beside, products, trouble : HTML
+        What was found, what of it is not on the map, and what went wrong.
     code : TextAreaInput
         The same question as lines of Python.
     """
@@ -95,7 +95,7 @@ class Explorer:
         self.filters = Filters(known, self.ask)
         self.map = self._make_map()
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (2, 10)}
-        self.summary, self.trouble = pn.pane.HTML("", **wide), pn.pane.HTML("", **wide)
+        self.summary, self.beside, self.trouble = (pn.pane.HTML("", **wide) for _ in range(3))
         self.products = pn.pane.HTML("", stylesheets=[_TABLE], **wide)
         self.code = pn.widgets.TextAreaInput(
             value="",
@@ -147,8 +147,7 @@ class Explorer:
             line_color=_BOX,
             line_width=2,
         )
-        self._bar = ColorBar(color_mapper=self._colours, width=12, title_text_font_style="normal")
-        fig.add_layout(self._bar, "right")
+        fig.add_layout(ColorBar(color_mapper=self._colours, width=12), "right")
         box = BoxSelectTool(description="Box: ask for these places")
         told = [("longitude, latitude", "$x{0.0}°, $y{0.0}°"), ("spectra", "@looks{0,0}")]
         fig.add_tools(box, HoverTool(tooltips=told, description="Tell of the cell"))
@@ -210,13 +209,16 @@ class Explorer:
         seen, self._side = totals.coarser(looks.get(body, none))
         self._looks.data = {"looks": [np.where(seen > 0, seen, np.nan).astype(np.float32)]}
         self._colours.high = max(10, int(seen.max()))
-        self._bar.title = f"in {self._side:g}° × {self._side:g}°"
         number = int(seen.sum())
-        said = f"{body.capitalize()}: {number:,} of the spectra look at or past it"
-        if len(looks) > 1:
-            others = sum(int(one.sum()) for name, one in looks.items() if name != body)
-            said += f"; choose a target to see the {others:,} of other bodies"
+        side = f"{self._side:g}° × {self._side:g}°"
+        said = f"{body.capitalize()}: {number:,} spectra, in cells of {side}"
         self.map.title.text = said if body else "None of the spectra looks at a body"
+        others = sum(int(one.sum()) for one in looks.values()) - number
+        self.beside.object = (
+            f"Not on the map: {others:,} spectra of other bodies. Choose a target or a body."
+            if others
+            else ""
+        )
         lat = given.get("lat", (None, None))
         lon = given.get("lon", (None, None))
         parts = _arcs(*lon) if {"lon", "lat"} & set(given) else []
@@ -240,6 +242,7 @@ class Explorer:
         return pn.Column(
             self.trouble,
             pn.pane.Bokeh(self.map, theme=theme),
+            self.beside,
             self.summary,
             table,
             code,
@@ -363,9 +366,30 @@ def of_product(viewers: Viewers) -> Any:
     return page
 
 
-def pages(viewers: Viewers) -> dict[str, Callable[[], Any]]:
-    """The pages of a catalogue, by their addresses."""
-    return {
+def pages(
+    catalogue: str | Path,
+    kernels: Sequence[str] = (),
+    calibration: str | None = None,
+    level: float | None = None,
+) -> tuple[dict[str, Callable[[], Any]], Callable[[], list[str]]]:
+    """The pages of a catalogue by their addresses, and what gives scripts of what was done there.
+
+    Parameters
+    ----------
+    catalogue : path
+    kernels, calibration, level
+        What products are opened with, as of `Opening`.
+
+    Raises
+    ------
+    CatalogueError
+        There is no catalogue, or it cannot be read.
+    MissingDependencyError
+        A library of the extra `catalogue` is not installed.
+    """
+    viewers = Viewers(info(catalogue).folder, kernels, calibration, level)
+    made = {
         "/": lambda: of_catalogue(viewers.catalogue),
         "/product": lambda: of_product(viewers),
     }
+    return made, lambda: viewers.codes

@@ -39,6 +39,9 @@ _PARTS = {"both": None, "disk": True, "limb": False}
 
 _STRETCHED: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (3, 5)}
 
+#: Of several buttons it is seen which one holds.
+_OUTLINED = {"button_type": "primary", "button_style": "outline"}
+
 
 class Filters:
     """Widgets, and the question that they ask.
@@ -60,33 +63,37 @@ class Filters:
             start, stop = (when.astype("M8[D]").item() for when in (info.start, info.stop))
             span = {"start": start, "end": stop}
         self.widgets: dict[str, Any] = {
-            "target": select(name="Target", options={"any": None, **targets}, **_STRETCHED),
+            "target": select(name="Target", options={"any": "", **targets}, **_STRETCHED),
             "body": select(
                 name="Body that it is about",
-                options={"that of the target": None, **{name: name for name in bodies}},
+                options={"that of the target": "", **{name: name for name in bodies}},
                 **_STRETCHED,
             ),
             "channel": pn.widgets.RadioButtonGroup(
                 name="Channel",
-                options={"both": None, **{name: name for name in get_args(ChannelName)}},
+                **_OUTLINED,
+                options={"both": "", **{name: name for name in get_args(ChannelName)}},
                 **_STRETCHED,
             ),
             "slit": select(
                 name="Slit",
                 options={
-                    "any": None,
+                    "any": "",
                     **{name.replace("_", " ").lower(): name for name in SLITS},
                 },
                 **_STRETCHED,
             ),
             "part": pn.widgets.RadioButtonGroup(
-                name="Where the line of sight passes", options=list(_PARTS), **_STRETCHED
+                name="Where the line of sight passes",
+                options=list(_PARTS),
+                **_OUTLINED,
+                **_STRETCHED,
             ),
         }
         for name, said in RANGES.items():
             for end in ("from", "to"):
                 self.widgets[f"{name}_{end}"] = text(
-                    name=f"{said} {end}" if end == "from" else end,
+                    name=said if end == "from" else "to",
                     max_length=_LETTERS,
                     placeholder="any",
                     **_STRETCHED,
@@ -138,8 +145,9 @@ class Filters:
             What was typed is no number.
         """
         value = {name: widget.value for name, widget in self.widgets.items()}
-        given: dict[str, Any] = {name: value[name] for name in ("target", "body", "channel")}
-        given |= {"slit": value["slit"], "on_disk": _PARTS[value["part"]]}
+        names = ("target", "body", "channel", "slit")
+        given: dict[str, Any] = {name: value[name] or None for name in names}
+        given["on_disk"] = _PARTS[value["part"]]
         for name, said in RANGES.items():
             ends = [_number(said, value[f"{name}_{end}"]) for end in ("from", "to")]
             given[name] = None if ends == [None, None] else tuple(ends)
