@@ -29,6 +29,7 @@ os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 sys.path.insert(0, str(HERE / "_ext"))
 import site_api  # noqa: E402
 import site_links  # noqa: E402
+import site_pictures  # noqa: E402
 import site_tables  # noqa: E402
 
 project = "uvisxr"
@@ -164,6 +165,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", _read)
     app.connect("include-read", _included)
     app.connect("doctree-read", _unlinked)
+    app.connect("doctree-resolved", site_pictures.linked)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -210,13 +210,15 @@ def titan():
     """The README's picture: `python tests/gallery.py examples titan`."""
     ds = demonstration.reduce(simulated("readme")).assign_attrs(name="FUV_2008_070")
     limb = ds.uvis.bin(by={"alt": [900, 950]}).sel(wl=slice(1225, 1800))
-    figure = plt.figure(figsize=(9.6, 8.2), layout="constrained")
-    above, below = figure.subplots(2, 1, height_ratios=(2.6, 1.0))
-    ds.uvis.plot.picture(LYMAN_ALPHA, nx=260, ax=above)
-    limb.uvis.plot.spectrum(lines="titan", ax=below)
-    below.set_title("")
-    below.set_title("Mean of 900–950 km altitude", loc="left", fontsize="medium")
-    lay_out(above)
+    # Its letters can be read where it is half as wide, on a phone.
+    with plt.rc_context({"font.size": 11.5}):
+        figure = plt.figure(figsize=(7.2, 7.2), layout="constrained")
+        above, below = figure.subplots(2, 1, height_ratios=(1.9, 1.0))
+        ds.uvis.plot.picture(LYMAN_ALPHA, nx=260, ax=above)
+        limb.uvis.plot.spectrum(lines="titan", ax=below)
+        below.set_title("")
+        below.set_title("Mean of 900–950 km altitude", loc="left", fontsize="medium")
+        lay_out(above)
     # One below the other: the picture is as wide as its aspect lets it.
     figure.set_layout_engine("none")
     image, lower = above.get_position(), below.get_position()

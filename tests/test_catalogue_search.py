@@ -326,7 +326,7 @@ def test_times(tmp_path):
     assert pixels((None, None)) == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("body", ["606", " 606", "Titan:", "TITAN"])
+@pytest.mark.parametrize("body", [606, "606", " 606", "Titan:", "TITAN"])
 def test_bodies_by_their_codes(made, body):
     """As labels may have them, whose bodies are filed by name."""
     expected = uvisxr.search(made[0], body="TITAN").to_arrow()

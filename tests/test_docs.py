@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -286,6 +287,56 @@ def test_the_readme_stays_one_page():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 300
 
 
+# Pictures ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    pytest.importorskip("sphinx")
+    import site_pictures
+
+    return site_pictures
+
+
+def test_pictures_lead_to_themselves_and_wide_ones_are_marked(pictures, tmp_path: Path):
+    """As a page has them: one of its code, one with words of its own, one of a card."""
+    from docutils import nodes
+    from docutils.utils import new_document
+
+    for key, pixels in (("a", 400), ("b", pictures.WIDE + 1), ("card", 2000)):
+        plt.imsave(tmp_path / f"{key}.png", np.zeros((2, pixels)))
+    (tmp_path / "mark.svg").write_text("<svg/>")
+    files = {f"{key}.png": ({"x"}, f"{key}1.png") for key in ("a", "b", "card")}
+    app = SimpleNamespace(
+        srcdir=tmp_path,
+        env=SimpleNamespace(images={**files, "mark.svg": ({"x"}, "mark.svg")}),
+        builder=SimpleNamespace(imagedir="_images", get_target_uri=lambda name: f"{name}.html"),
+    )
+    part = nodes.section("", nodes.title("", "The limb"), ids=["limb"])
+    part += nodes.image(uri="a.png")
+    part += nodes.image(uri="b.png", alt="Titan")
+    part += nodes.image(uri="card.png", classes=["sd-card-img-top"])
+    part += nodes.image(uri="mark.svg")
+    document = new_document("x")
+    document += part
+    pictures.linked(app, document, "howto/x")
+    first, second, *others = part.children[1:]
+    assert (first["refuri"], first[0]["alt"]) == ("../_images/a1.png", "The limb")
+    assert (second["refuri"], second[0]["alt"]) == ("../_images/b1.png", "Titan")
+    assert (first[0]["classes"], second[0]["classes"]) == ([], ["wide"])
+    assert [type(one) for one in others] == [nodes.image, nodes.image]
+
+
+def test_the_picture_of_the_front_page_fits_a_phone(pictures):
+    assert pictures.width(ROOT / "examples" / "titan.png") <= pictures.WIDE
+
+
+def test_no_text_of_a_link_is_a_path():
+    """Pages of the site are known by what they are called."""
+    for path in TEXTS:
+        assert not re.findall(r"\[`?[\w./]+\.(?:md|ipynb|cff)`?\]\(", path.read_text("utf-8")), path
+
+
 # The reference, made from the code --------------------------------------------------------------
 
 
@@ -341,6 +392,21 @@ def test_the_page_of_a_step_has_its_arguments_errors_and_example(api):
     assert ".. py:method:: Dataset.uvis.background(level=None, error=None, method='gaps'" in text
     assert "**alt_min**" in text and "MissingStepError" in text and ">>> ds = " in text
     assert "/blob/main/uvisxr/background.py" in text
+
+
+def test_pages_that_docstrings_name_are_links(api, tables):
+    (page,) = [page for page in api.pages() if page.title == "ds.uvis.map"]
+    assert "what the errors are: :doc:`/howto/maps`." in api.rst(page)
+    assert "[](/howto/backplanes.md) defines each" in tables.definitions()
+
+
+def test_rows_of_tables_in_docstrings_begin_on_one_line(api):
+    """Where the first cell has a text, a row begins: one of two lines would be cut in two."""
+    for page in api.pages():
+        for table in re.findall(
+            r"^ *={3,} +=.*\n((?: *[^ =\n].*\n)+?) *={3,} +=", api.rst(page), re.M
+        ):
+            assert not re.findall(r"^ *\S[^\n]*?, {2,}\S.*$", table, re.MULTILINE), page.title
 
 
 def test_every_variable_is_in_its_table(tables):

@@ -396,6 +396,12 @@ def test_a_server_that_sends_on_to_no_address(tmp_path: Path, place: bytes):
     assert f"{server.url}f" in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["http://[::1/f", "http://[v1.x]/f", "http://h:80:80/f"])
+def test_what_is_no_address_of_a_server(tmp_path: Path, url: str):
+    with pytest.raises(errors.FetchError, match="not a URL to download from"):
+        fetch.download(url, tmp_path / "f", tries=2, **FAST)
+
+
 @pytest.mark.parametrize(
     ("place", "said"),
     [

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import dask
 import fsspec
 import numpy as np
 import pytest
+import requests
 import xarray as xr
 from click.testing import CliRunner
 from helpers.loopback import Cut, Fault, Raw, Server, Stall, Status, Trickle, folder, serve
@@ -481,8 +483,9 @@ def test_a_proxy_that_cannot_be_used(
     for name in ("no_proxy", "NO_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    # Whether there is a library for SOCKS or not.
-    monkeypatch.setitem(sys.modules, "socks", None)
+    # As without a library for SOCKS, for which requests looks once, when it is imported.
+    lacking = requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", Mock(side_effect=lacking))
     with pytest.raises(FetchError, match=said):
         uvisxr.open_product(server.url + LABEL)
 
@@ -672,6 +675,11 @@ def test_a_batch_goes_on_without_what_cannot_be_had(server: Server, tmp_path: Pa
 def test_what_is_no_url(here: Path, url: str):
     with pytest.raises(ArgumentError):
         uvisxr.open_product(url)
+
+
+def test_an_archive_on_no_server(here: Path):
+    with pytest.raises(FetchError, match="not a URL to download from"):
+        uvisxr.open_product("zip://X.LBL::http://[::1/a.zip")
 
 
 @pytest.mark.parametrize(

@@ -677,6 +677,9 @@ def _proxy_fault(url: str, error: Exception) -> str:
         wrong = isinstance(error, requests.exceptions.InvalidProxyURL)
     except urllib3.exceptions.HTTPError:
         wrong = True
+    except ValueError:
+        # The URL itself is what cannot be taken apart.
+        wrong = False
     names = "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"
     return f"{names} is no URL of a proxy; correct or unset it" if wrong else ""
 

@@ -182,7 +182,7 @@ def rst(page: Page) -> str:
     """A page in reStructuredText."""
     lines = [page.title, "=" * len(page.title), ""]
     if page.text:
-        lines += [_indented_sections(page.text), ""]
+        lines += [_on_site(_indented_sections(page.text)), ""]
     for entry in page.entries:
         lines += [_described(entry), ""]
     if page.listed:
@@ -190,6 +190,11 @@ def rst(page: Page) -> str:
         for name, twin in page.listed:
             lines += [f"   * - {name.replace('Data', 'data', 1).lower()}", f"     - as `{twin}`"]
     return "\n".join(lines) + "\n"
+
+
+def _on_site(text: str) -> str:
+    """A text that names pages by their files, with links to them in place."""
+    return re.sub(r"\bdocs/([\w/]+)\.md\b", r":doc:`/\1`", text)
 
 
 def _indented_sections(text: str) -> str:
@@ -211,7 +216,7 @@ def _described(entry: Entry) -> str:
 def _doc(entry: Entry) -> str:
     if entry.kind == "class" and not entry.thing.__module__.startswith("uvisxr."):
         return f"At run time xarray's own `{entry.thing.__name__}`."
-    return inspect.getdoc(entry.thing) or ""
+    return _on_site(inspect.getdoc(entry.thing) or "")
 
 
 def _signature(entry: Entry) -> str:

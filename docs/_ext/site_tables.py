@@ -86,7 +86,7 @@ def _definitions(text: str) -> str:
             made.append(f"{' ' * before}: {line.strip()}" if depth > before else line)
         else:
             made.append(line)
-    return "\n".join(made)
+    return re.sub(r"`docs/([\w/]+\.md)`", r"[](/\1)", "\n".join(made))
 
 
 def definitions() -> str:

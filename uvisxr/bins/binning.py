@@ -99,11 +99,12 @@ def bin(  # noqa: A001 - what users type
         radiance_stderr                         standard error of the mean from the scatter:
                                                 std / (c4(n) sqrt(n))
         radiance_weighted, _upper, _lower       weighted mean, see `weights`, and its errors
-        radiance_systematic,                    common errors of the two means, which do not
-        radiance_weighted_systematic            average down
+        radiance_systematic                     common error of the mean, which does not average
+                                                down
+        radiance_weighted_systematic            the same of the weighted mean
         radiance_background_error, ...          the part of these that is the background's
-        radiance_variance, radiance_per_count,  the statistical variance, and what one more count
-        ...                                     would add, of either mean: `integrate` needs them
+        radiance_variance, _per_count, ...      the statistical variance, and what one more count
+                                                would add, of either mean: `integrate` needs them
         radiance_n                              finite values in each mean
         radiance_correlation                    how much neighbours along wl have in common, which
                                                 `integrate` needs
@@ -115,8 +116,8 @@ def bin(  # noqa: A001 - what users type
                                                 np.unravel_index(member_bin, n.shape) gives the
                                                 position along each dim; along `spectrum`, in
                                                 place of the first two, member_spectrum
-        the line-of-sight fields, sc_lon,       means over the members, on the circle where the
-        heliocentric_distance, ...              field comes round
+        lines of sight, sc_lon, ...             means of their fields over the members, on the
+                                                circle where a field comes round
         ======================================= ===============================================
 
         Empty bins have n = 0 and NaN; a bin of one spectrum has NaN in std and stderr. Bounds are

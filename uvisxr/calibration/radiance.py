@@ -119,7 +119,7 @@ def calibrate(
         generator do, whatever the bins, and the users guide for bins of one or two pixels.
         "interpolate" is what uvisaurorae does. For wider bins the guide averages the interpolated
         factor and multiplies it by 1.10, which is 2 to 3 % more than "response" for single rows;
-        "interpolate" is 10 to 17 % less ("Which calibration?", docs/howto/calibration.md).
+        "interpolate" is 10 to 17 % less (docs/howto/calibration.md).
     evil_response : Dataset or path, optional
         Table of `uvisxr.calibration.evil_response` for "response", or its file. Without it, the one
         that comes with the package, measured on the rings of Saturn. Its error is in

@@ -161,7 +161,7 @@ def ask(
     ranges: dict[str, Any],
     *,
     target: Names | None,
-    body: str | None,
+    body: str | int | None,
     channel: Names | None,
     slit: Names | None,
     product: Names | None,
@@ -275,13 +275,15 @@ def body_of(body: object) -> str:
     Raises
     ------
     ArgumentError
-        It is no text, or that of no body.
+        It is no text and no number, or that of no body.
 
     Examples
     --------
-    >>> body_of("Saturn_Rings"), body_of("606")
-    ('SATURN', 'TITAN')
+    >>> body_of("Saturn_Rings"), body_of(606), body_of("606")
+    ('SATURN', 'TITAN', 'TITAN')
     """
+    if isinstance(body, int | np.integer) and not isinstance(body, bool):
+        body = str(body)
     if not isinstance(body, str) or not body.strip() or not body.isprintable():
         raise checks.refused("body", body, "the name of a body")
     if not targets.is_body(body):

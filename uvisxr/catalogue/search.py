@@ -487,7 +487,7 @@ def search(
     catalogue: str | Path,
     *,
     target: Names | None = None,
-    body: str | None = None,
+    body: str | int | None = None,
     channel: Names | None = None,
     slit: Names | None = None,
     product: Names | None = None,
@@ -525,7 +525,7 @@ def search(
         Folder that `uvisxr.catalogue.build` made.
     target : str or iterable of str, optional
         Targets of the products, in any of their spellings (`uvisxr.targets`).
-    body : str, optional
+    body : str or int, optional
         The body that `lon` to `distance` and `on_disk` are of, which need not be the target: all
         spectra that have it in view. By default the body of each spectrum's own target, and
         spectra of no body too, as far as nothing is asked of a body.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 from matplotlib.colors import to_hex
 
-from ..dataset.bits import QUALITY_FLAGS
+from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..errors import UvisError
 from ..plot.axes import EXPOSURE, SENSITIVE
 from .state import State
@@ -32,15 +32,18 @@ from .state import State
 #: Pixels of the frames on the screen.
 WIDTH, LOW, HIGH, SQUARE = 500, 250, 400, 400
 
+#: Room to the left and to the right of the frames of the keogram and the spectrum.
+_ASIDE = (75, 95)
+
 #: Colours of the two selections, which colour-blind eyes tell apart (Okabe and Ito 2008).
 FIRST, SECOND = "#e69f00", "#56b4e9"
 
 #: Colours of the flags shown, the gravest last; what has none has no colour.
-FLAGS = {"dark_line": "#00000000", "partial": "#999999", "lost": "#666666"}
+FLAGS: dict[QualityFlag, str] = {"dark_line": "#00000000", "partial": "#999999", "lost": "#666666"}
 FLAGS |= {"star": "#ff3b30", "user": "#ff5cf4"}
 
 #: What veils the selected spectra.
-_VEIL = "8c"
+_VEIL = "59"
 
 #: Room above and below a spectrum, in its height.
 _ROOM = 0.08
@@ -126,25 +129,29 @@ class Figures:
         fig.on_event(MouseLeave, lambda event: self.point(None, None))
         fig.on_event(SelectionGeometry, self._on_select)
 
-    def _layers(self, fig: Any) -> tuple[ColumnDataSource, Any]:
+    def _layers(self, fig: Any) -> dict[str, ColumnDataSource]:
         """The brightness, the selections and the flags over one another."""
-        names = ("light", "chosen", "flags")
-        empty: dict[str, Sequence[Any]] = {key: [] for key in ("x", "y", "dw", "dh", *names)}
-        source = ColumnDataSource(empty)
-        place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": source}
-        light = fig.image(image="light", color_mapper=self._mapper, **place)
         veil = ["#00000000", FIRST + _VEIL, SECOND + _VEIL, "#ffffff" + _VEIL]
-        for name, palette in (("chosen", veil), ("flags", ["#00000000", *FLAGS.values()])):
-            mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
-            fig.image(image=name, color_mapper=mapper, **place)
-        return source, light
+        palettes = {"light": None, "chosen": veil, "flags": ["#00000000", *FLAGS.values()]}
+        sources = {}
+        for name, palette in palettes.items():
+            mapper = self._mapper
+            if palette is not None:
+                mapper = LinearColorMapper(palette=palette, low=-0.5, high=len(palette) - 0.5)
+            source = ColumnDataSource({key: [] for key in ("x", "y", "dw", "dh", "image")})
+            place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": source}
+            fig.image(image="image", color_mapper=mapper, **place)
+            sources[name] = source
+        return sources
 
     def _make_keogram(self) -> Any:
         said = EXPOSURE if self._x.numbered else "Exposure, by position"
         (x0, x1), (y0, y1) = self._x.edges, self._y.edges
         fig = figure(
-            frame_width=WIDTH,
+            width=WIDTH + sum(_ASIDE),
             frame_height=LOW,
+            min_border_left=_ASIDE[0],
+            min_border_right=_ASIDE[1],
             x_range=Range1d(x0, x1, bounds=(x0, x1)),
             y_range=Range1d(y0, y1, bounds=(y0, y1)),
             x_axis_label=said,
@@ -153,7 +160,7 @@ class Figures:
             name="keogram",
         )
         fig.xaxis.ticker.min_interval = fig.yaxis.ticker.min_interval = 1
-        self._of_keogram, self._light_renderer = self._layers(fig)
+        self._of_keogram = self._layers(fig)
         self._cell = ColumnDataSource({"x": [], "y": []})
         fig.rect(
             "x",
@@ -185,7 +192,7 @@ class Figures:
         )
         fig.axis.formatter.use_scientific = False
         fig.grid.visible = False
-        self._of_picture, _ = self._layers(fig)
+        self._of_picture = self._layers(fig)
         for name, curves in sky.curves.items():
             dash = {"limb": "solid", "terminator": "dotted"}.get(name, "dashed")
             wide = 2.0 if name == "limb" else 1.0
@@ -225,8 +232,10 @@ class Figures:
         self._order = np.argsort(wl)
         self._wl = wl[self._order]
         fig = figure(
-            frame_width=WIDTH,
+            width=WIDTH + sum(_ASIDE),
             frame_height=LOW,
+            min_border_left=_ASIDE[0],
+            min_border_right=_ASIDE[1],
             x_range=Range1d(*shown, bounds=(low, high)),
             y_range=Range1d(0.0, 1.0),
             x_axis_label="Wavelength (Å)",
@@ -328,7 +337,7 @@ class Figures:
             self._session.show_range(event.geometry["x0"], event.geometry["x1"])
 
     def _on_ranges(self, event: Any) -> None:
-        self._draw_picture(anew=True)
+        self._draw_picture(set(), anew=True)
 
     def value(self, i: int, j: int) -> float:
         """The brightness of the spectrum at a position."""
@@ -341,16 +350,19 @@ class Figures:
     # Showing ------------------------------------------------------------------------------------
 
     def show(self, changed: set[str]) -> None:
-        """Draw what has changed."""
+        """Draw what has changed, and nothing else."""
         now = self._session.work
+        if {"wl_range", "level"} & changed:
+            self._values = self._session.brightness()
+        flagged = bool({"star", "user"} & changed)
         light = {"wl_range", "level", "exposures"} & changed
-        if light or {"cmap", "limits", "log", "star", "user"} & changed:
-            if {"wl_range", "level"} & changed or self._palette == "":
-                self._values = self._session.brightness()
+        if light or flagged or {"cmap", "limits", "log"} & changed:
             self._colour()
-        if light or {"first", "second", "star", "user"} & changed:
-            self._draw_keogram()
-            self._draw_picture(anew="exposures" in changed)
+        layers = {"light"} if light else set()
+        layers |= {"chosen"} if {"first", "second"} & changed else set()
+        layers |= {"flags"} if flagged else set()
+        self._draw_keogram(layers)
+        self._draw_picture(layers, anew="exposures" in changed)
         if "exposures" in changed:
             x = self.keogram.x_range
             x.start, x.end = (
@@ -382,49 +394,40 @@ class Figures:
         name = session.light.name
         self.keogram.title.text = f"{name} ({units}), {low_end:.1f} to {high_end:.1f} Å"
 
-    def _classes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which selection and which flag each spectrum has, uint8 (pic, pixel)."""
-        now, flags = self._session.work, self._session.flags()
-        chosen = now.first.astype(np.uint8) + 2 * now.second.astype(np.uint8)
+    def _layer(self, name: str) -> np.ndarray:
+        """Values of a layer by spectrum, (pic, pixel)."""
+        now = self._session.work
+        if name == "light":
+            return self._values.astype(np.float32)
+        if name == "chosen":
+            return now.first.astype(np.uint8) + 2 * now.second.astype(np.uint8)
+        flags = self._session.flags()
         shown = np.zeros(flags.shape, np.uint8)
-        for number, name in enumerate(FLAGS, 1):
-            shown[(flags & QUALITY_FLAGS[name]) != 0] = number  # type: ignore[index]
-        return chosen, shown
+        for number, flag in enumerate(FLAGS, 1):
+            shown[(flags & QUALITY_FLAGS[flag]) != 0] = number
+        return shown
 
-    def _draw_keogram(self) -> None:
+    def _draw_keogram(self, layers: set[str]) -> None:
         (x0, x1), (y0, y1) = self._x.edges, self._y.edges
-        hidden = ~self._session.shown()
-        light = np.where(hidden, np.nan, self._values).astype(np.float32)
-        chosen, flags = self._classes()
-        self._of_keogram.data = {
-            "x": [x0],
-            "y": [y0],
-            "dw": [x1 - x0],
-            "dh": [y1 - y0],
-            "light": [np.ascontiguousarray(light.T)],
-            "chosen": [np.ascontiguousarray(chosen.T)],
-            "flags": [np.ascontiguousarray(flags.T)],
-        }
+        place = {"x": [x0], "y": [y0], "dw": [x1 - x0], "dh": [y1 - y0]}
+        for name in layers:
+            image = np.ascontiguousarray(self._layer(name).T)
+            self._of_keogram[name].data = {**place, "image": [image]}
 
-    def _draw_picture(self, anew: bool) -> None:
+    def _draw_picture(self, layers: set[str], anew: bool) -> None:
         if self.picture is None:
             return
         sky: Any = self._session.sky
         x, y = ((axis.start, axis.end) for axis in (self.picture.x_range, self.picture.y_range))
         if anew or not self._index.size:
             self._index = sky.raster(x, y, SQUARE, HIGH, self._session.work.exposures)
-        index, seen = self._index, self._index >= 0
-        chosen, flags = self._classes()
-        light = np.where(seen, self._values.ravel()[index], np.nan).astype(np.float32)
-        self._of_picture.data = {
-            "x": [x[0]],
-            "y": [y[0]],
-            "dw": [x[1] - x[0]],
-            "dh": [y[1] - y[0]],
-            "light": [light],
-            "chosen": [np.where(seen, chosen.ravel()[index], 0).astype(np.uint8)],
-            "flags": [np.where(seen, flags.ravel()[index], 0).astype(np.uint8)],
-        }
+            layers = set(self._of_picture)
+        place = {"x": [x[0]], "y": [y[0]], "dw": [x[1] - x[0]], "dh": [y[1] - y[0]]}
+        nothing = self._index < 0
+        for name in layers:
+            image = self._layer(name).ravel()[self._index]
+            image[nothing] = np.nan if name == "light" else 0
+            self._of_picture[name].data = {**place, "image": [image]}
 
     def _draw_spectrum(self) -> None:
         session, now, self.message = self._session, self._session.work, ""
@@ -435,12 +438,8 @@ class Figures:
             except UvisError as error:
                 self.message = str(error)
             else:
-                name = "radiance_weighted" if session.light.calibrated else "rate"
                 both = [key for key in ("first", "second") if getattr(now, key).any()]
-                columns = [means[f"{name}{end}"].values for end in ("", "_lower", "_upper")]
-                for at, key in enumerate(both):
-                    mean, low, high = (column[at] for column in columns)
-                    drawn[key] = mean - low, mean, mean + high
+                drawn |= dict(zip(both, means, strict=True))
         else:
             if self._mean is None:
                 self._mean = session.light.mean(session.usable())
@@ -467,8 +466,8 @@ class Figures:
             if mask.any():
                 good = int((mask & self._session.usable()).sum())
                 colour = "orange" if key == "first" else "blue"
-                words.append(f"{key} ({colour}) {good:,} of {int(mask.sum()):,}")
-        return f"Mean of spectra: {', '.join(words)}"
+                words.append(f"{key} ({colour}): {good:,} spectra")
+        return f"Means of {', '.join(words)}"
 
     def _fit_spectrum(self) -> None:
         """Make the height that of the spectra in the range."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
 
-from ..calibration.stored import has_terms
+from ..calibration.stored import Stored, has_terms
 from ..errors import MissingStepError
 from ..integrals import known_part, span, weights_of
 from ..numerics.poisson import missing
@@ -38,7 +39,6 @@ class Light:
     values: np.ndarray
     known: np.ndarray
     calibrated: bool
-    _per_level: np.ndarray | None = None
 
     @classmethod
     def of(cls, ds: xr.Dataset) -> Light:
@@ -148,14 +148,37 @@ class Light:
         with np.errstate(invalid="ignore"):
             return np.asarray(total / np.where(number, number, np.nan))
 
+    def dark(self, some: np.ndarray, level: float) -> np.ndarray:
+        """What a background takes off the weighted mean of some spectra, (wl,).
+
+        Parameters
+        ----------
+        some : ndarray of bool, (pic, pixel)
+        level : float
+            count/s per detector pixel.
+        """
+        if not (level and self.has_level):
+            return np.zeros(self.values.shape[2])
+        # Weights of the mean are exposure times sensitivity.
+        seconds = np.broadcast_to(self.ds["exposure"].values, some.shape[0])
+        weights = (seconds @ some)[:, None] * self._response
+        known = np.isfinite(self.per_level) & (weights > 0)
+        total = np.where(known, weights, 0.0).sum(axis=0)
+        dark = np.where(known, weights * np.where(known, self.per_level, 0.0), 0.0).sum(axis=0)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(level * dark / np.where(total > 0, total, np.nan))
+
+    @cached_property
+    def _response(self) -> np.ndarray:
+        """Sensitivity at the first exposure, (pixel, wl)."""
+        return np.asarray(Stored.of(self.ds).light()[0][0])
+
     @property
     def has_level(self) -> bool:
         """Whether the background can be another: whether the counts can be calibrated anew."""
         return self.calibrated and has_terms(self.ds)
 
-    @property
+    @cached_property
     def per_level(self) -> np.ndarray:
         """What a background of one count/s per detector pixel takes off, (pixel, wl)."""
-        if self._per_level is None:
-            self._per_level = per_level(self.ds)
-        return self._per_level
+        return per_level(self.ds)

@@ -40,7 +40,8 @@ def explore(ds: xr.Dataset, stars: str | Path | None = None) -> Session:
     ----------
     ds : Dataset
         Calibrated; if not, count rates are shown. With geometry there is a picture of the sky.
-        Spectra are read into memory once, 4 bytes an element.
+        Spectra and their bounds are read into memory once, some 20 bytes
+        an element.
     stars : path, optional
         Text file of star flags, as of `ds.uvis.stars.save`: those in it are set, and it is written
         anew with each change.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,6 @@ from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..drawing.colours import robust
 from ..errors import ArgumentError, UvisError, shortened
 from ..geometry.views import middle_sample
-from ..plot.axes import flags_told
 from ..quality.flags import flag as set_flag
 from ..quality.flags import flags_of, unflag
 from ..spectra import rate
@@ -42,6 +41,14 @@ Which = Literal["first", "second"]
 _MOST = 500
 
 
+class Mean(NamedTuple):
+    """A mean spectrum and the ends of its error band, each (wl,)."""
+
+    low: np.ndarray
+    value: np.ndarray
+    high: np.ndarray
+
+
 class State:
     """An observation that is explored, and what was chosen, flagged and compared so far.
 
@@ -61,17 +68,15 @@ class State:
         source: Sequence[str] = (),
         stars: Path | None = None,
     ) -> None:
-        self._ds, self._source, self._stars = ds, tuple(source), stars
+        self._given, self._source, self._stars = ds, tuple(source), stars
+        self._ds = ds = _loaded(ds)
         self._lock = threading.RLock()
         self._told: list[Callable[[set[str]], None]] = []
         self.light = Light.of(ds)
         self.sky = Sky.of(ds)
         self._known = middle_sample(ds)
         self.pic, self.pixel = (np.atleast_1d(ds[dim].values) for dim in ("pic", "pixel"))
-        flags = (flags_of(ds) if self.light.calibrated else flags_told(ds)).transpose(
-            "pic", "pixel"
-        )
-        self._flags = np.asarray(flags.values)
+        self._flags = np.asarray(flags_of(ds).transpose("pic", "pixel").values)
         nothing = np.zeros(self._flags.shape, bool)
         self._before = Work(
             wl_range=self.light.usual(),
@@ -104,7 +109,7 @@ class State:
     @property
     def dataset(self) -> xr.Dataset:
         """The dataset with the flags, and the background, as they are now."""
-        return with_level(self._flagged(self._ds), self._now.level)
+        return with_level(self._flagged(self._given), self._now.level)
 
     def _flagged(self, ds: xr.Dataset) -> xr.Dataset:
         for name in _CLICKED:
@@ -155,17 +160,29 @@ class State:
             )
         return chosen
 
-    def means(self) -> xr.Dataset:
-        """What `bins` gives, of the exposures at hand alone where the background is another."""
+    def means(self) -> list[Mean]:
+        """The weighted mean spectrum of each selection, while someone drags a slider.
+
+        Those of `bins`; with another background up to rounding, and but for spectra that
+        `background` would find to be lost at that level.
+        """
         groups = self.groups()
         ds = self._ds.assign_coords(quality=(("pic", "pixel"), self.flags()))
-        if self._now.level is not None:
-            some = np.flatnonzero(np.any(groups, axis=(0, 2)))
-            ds, groups = ds.isel(pic=some), [mask[some] for mask in groups]
-            ds = with_level(ds, self._now.level)
         arrays = [xr.DataArray(mask, dims=("pic", "pixel")) for mask in groups]
         found = bin_spectra(ds, pixels=arrays)
-        return found if self.light.calibrated else rate(found)
+        name = "radiance_weighted" if self.light.calibrated else "rate"
+        found = found if self.light.calibrated else rate(found)
+        columns = [found[f"{name}{end}"].values for end in ("", "_lower", "_upper")]
+        more, made = self._more(), []
+        for mask, value, lower, upper in zip(groups, *columns, strict=True):
+            value = value - self.light.dark(mask & self.usable(), more) if more else value
+            made.append(Mean(value - lower, value, value + upper))
+        return made
+
+    def _more(self) -> float:
+        """By how much the background is higher than that of the dataset."""
+        level = self._now.level
+        return 0.0 if level is None else level - level_of(self._ds)
 
     @property
     def code(self) -> str:
@@ -369,9 +386,7 @@ class State:
 
     def brightness(self) -> np.ndarray:
         """Of all spectra in the range, (pic, pixel)."""
-        level = self._now.level
-        more = 0.0 if level is None else level - level_of(self._ds)
-        return self.light.brightness(self._now.wl_range, more)
+        return self.light.brightness(self._now.wl_range, self._more())
 
     def flags(self) -> np.ndarray:
         """The quality flags as they are now, uint8 (pic, pixel)."""
@@ -390,3 +405,14 @@ class State:
         from .describing import described
 
         return described(self._known, i, j, int(self.flags()[i, j]))
+
+
+def _loaded(ds: xr.Dataset) -> xr.Dataset:
+    """The dataset with what views need at any time in memory."""
+    # Bounds too: means are made of them.
+    needed = ("counts", "quality", *(n for n in ds.variables if str(n).startswith("radiance")))
+    lazy = {n: ds[n] for n in needed if n in ds.variables and ds[n].chunks is not None}
+    if not lazy:
+        return ds
+    together = xr.Dataset({name: array.variable for name, array in lazy.items()}).compute()
+    return ds.assign({n: ds[n].copy(data=together[n].values) for n in lazy})

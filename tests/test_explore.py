@@ -1,0 +1,368 @@
+"""What is chosen in the viewer, without a browser."""
+
+from __future__ import annotations
+
+import click.testing
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from matplotlib.path import Path as Polygon
+
+from uvisxr.cli import main
+from uvisxr.errors import ArgumentError, MissingStepError, unwarned
+from uvisxr.explore.blocks import blocks
+from uvisxr.explore.figures import Scale
+from uvisxr.explore.sky import Sky
+from uvisxr.explore.state import State
+from uvisxr.plot.axes import signal
+from uvisxr.simulate import Simulation
+
+NAMES = ("radiance_weighted", "radiance_weighted_upper", "radiance_weighted_lower", "n")
+
+
+@pytest.fixture(scope="module")
+def located(made: Simulation) -> xr.Dataset:
+    return made.open().uvis.geometry(kernels=made.kernels)
+
+
+@pytest.fixture(scope="module")
+def reduced(located: xr.Dataset, made: Simulation) -> xr.Dataset:
+    return located.uvis.background(alt_min=2000).uvis.calibrate(files=made.calibration)
+
+
+@pytest.fixture
+def state(reduced: xr.Dataset) -> State:
+    return State(reduced)
+
+
+# The brightness -------------------------------------------------------------------------------
+
+
+@given(ends=st.tuples(st.floats(1000, 2000), st.floats(1000, 2000)))
+@settings(deadline=None, max_examples=25)
+def test_brightness_is_the_integral(reduced, ends):
+    light = State(reduced).light
+    taken = light.taken(*ends)
+    assert light.span[0] <= taken[0] < taken[1] <= light.span[1]
+    with unwarned():  # of elements that rule the integral
+        expected = reduced.uvis.integrate(taken).brightness.values
+    found = light.brightness(taken)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    scale = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * scale)
+
+
+def test_the_range_is_what_is_taken(state):
+    state.show_range(1450.004, 1800.006)
+    assert state.work.wl_range == (1450.01, 1800.0)
+
+
+def test_a_range_within_an_element_is_that_element(state, reduced):
+    state.show_range(1500.0, 1500.01)
+    low, high = state.work.wl_range
+    assert 0.5 < high - low < 1.0
+    assert np.isfinite(state.brightness()).any()
+
+
+def test_counts_are_rates(located):
+    state = State(located)
+    state.show_range(1500.0, 1700.0)
+    expected = signal(located, state.work.wl_range).values
+    np.testing.assert_allclose(state.brightness(), expected, rtol=1e-5)
+    assert state.light.units == "count/s"
+    with pytest.raises(ArgumentError, match="calibrate"):
+        state.set_level(4e-4)
+
+
+def test_another_background(state, reduced):
+    state.select((2, 9), (20, 40))
+    state.show_range(1450, 1800)
+    state.set_level(6e-4)
+    dark = reduced.uvis.background(level=6e-4, error=float(reduced.background_error))
+    expected = dark.uvis.integrate(state.work.wl_range).brightness.values
+    scale = np.nanmax(np.abs(expected))
+    np.testing.assert_allclose(state.brightness(), expected, rtol=1e-4, atol=1e-5 * scale)
+    (mean,), bins = state.means(), state.bins
+    assert float(bins.background) == 6e-4
+    for found, exact in zip(mean, _band(bins, 0), strict=True):
+        assert np.nanmax(np.abs(found - exact) / (mean.high - mean.low)) < 1e-3
+    state.undo()
+    assert state.dataset.identical(reduced)
+
+
+def _band(bins: xr.Dataset, group: int) -> tuple[np.ndarray, ...]:
+    value, upper, lower = (bins[name].values[group] for name in NAMES[:3])
+    return value - lower, value, value + upper
+
+
+# Choosing -------------------------------------------------------------------------------------
+
+
+@given(mask=arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_blocks_cover_each_spectrum_once(mask):
+    covered = np.zeros(mask.shape, int)
+    for pic, pixel in blocks(mask):
+        covered[slice(*pic), slice(*pixel)] += 1
+    np.testing.assert_array_equal(covered, mask)
+
+
+def test_a_box_is_one_block():
+    mask = np.zeros((40, 60), bool)
+    mask[3:30, 5:50] = True
+    assert blocks(mask) == [((3, 30), (5, 50))]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_code_makes_the_same_numbers(reduced, seed):
+    """Whatever is done, the script that it gives ends with the same spectra, bounds and flags."""
+    rng = np.random.default_rng(seed)
+    state = State(reduced)
+    middle = state.sky.middle
+    for which in ("first", "second"):
+        if seed % 2:
+            x, y = np.nanmean(middle, axis=(0, 1)) + rng.normal(0, 300, 2)
+            corners = [(x, y), (x + 1500, y), (x + 900, y + 2500), (x - 700, y + 900)]
+            state.select_on_sky(corners, which)
+        else:
+            first, low = rng.integers(0, 6), rng.integers(5, 30)
+            state.select((first, first + 4), (low, low + 20), which)
+    for pic, pixel in zip(rng.integers(0, 12, 9), rng.integers(0, 60, 9), strict=True):
+        state.toggle(int(pic), int(pixel), "star" if rng.random() < 0.5 else "user")
+    state.flag_selection("user") if seed == 2 else None
+    state.show_range(1300, 1700)
+    state.show_exposures(1, 8)
+    if seed == 3:
+        state.set_level(2e-4)
+    state.select(None, (10, 12), "second", add=True)
+    space = {"ds": reduced}
+    exec(state.code, space)
+    plt.close("all")
+    for name in NAMES:
+        np.testing.assert_array_equal(space["bins"][name].values, state.bins[name].values)
+    np.testing.assert_array_equal(space["ds"].quality, state.dataset.quality)
+    for mean, group in zip(state.means(), range(2), strict=True):
+        if seed != 3:
+            for found, exact in zip(mean, _band(state.bins, group), strict=True):
+                np.testing.assert_array_equal(found, exact)
+
+
+def test_the_code_of_counts(located):
+    state = State(located)
+    state.select((2, 5), (20, 30))
+    space = {"ds": located}
+    exec(state.code, space)
+    (mean,) = state.means()
+    np.testing.assert_array_equal(space["means"].rate.values[0], mean.value)
+
+
+def test_undo_and_redo(state):
+    before = state.work
+    for do in (
+        lambda: state.select((2, 5), (20, 30)),
+        lambda: state.toggle(3, 40),
+        lambda: state.show_range(1400, 1500),
+        lambda: state.toggle(3, 41, "user"),
+        lambda: state.colour(cmap="magma", log=True, limits=(0.1, 3.0)),
+        lambda: state.select_mask(state.work.first, "second"),
+    ):
+        do()
+    after = state.work
+    for _ in range(6):
+        state.undo()
+    assert state.work is before and state.can == (False, True)
+    for _ in range(9):
+        state.redo()
+    assert state.work is after and state.can == (True, False)
+    # What changes nothing is no step.
+    state.show_range(*state.work.wl_range)
+    assert state.work is after
+
+
+def test_who_listens_is_told(state):
+    told: list[set[str]] = []
+    state.tell(told.append)
+    state.select((2, 5), (20, 30))
+    state.toggle(3, 40)
+    state.forget(told.append)
+    state.undo()
+    assert told == [{"first"}, {"star"}]
+
+
+def test_flags_of_a_click(state, reduced):
+    state.toggle(3, 40)
+    state.toggle(3, 41, "user")
+    state.toggle(3, 42)
+    state.toggle(3, 42)
+    expected = reduced.uvis.flag([(3, 40)], "star").uvis.flag([(3, 41)])
+    xr.testing.assert_identical(state.dataset.quality.drop_attrs(), expected.quality.drop_attrs())
+    assert state.selection.sum() == 0
+
+
+def test_star_flags_are_kept_in_a_file(reduced, tmp_path):
+    path = tmp_path / "stars.txt"
+    first = State(reduced, stars=path)
+    first.toggle(3, 40)
+    first.toggle(4, 40)
+    first.undo()
+    assert path.read_text().splitlines()[-1].split() == ["3", "40"]
+    again = State(reduced, stars=path)
+    assert again.work.star.sum() == 1 and again.work.star[3, 40]
+    assert '"star"' in again.code and again.dataset.quality[3, 40] & 4
+
+
+def test_a_file_that_cannot_be_written(reduced, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine\n1 2 3\n")
+    with pytest.raises(ArgumentError):
+        State(reduced, stars=tmp_path / "notes.txt")
+    state = State(reduced, stars=tmp_path / "no" / "such.txt")
+    (tmp_path / "no").write_text("a file\n")
+    state.toggle(3, 40)
+    assert state.work.star[3, 40] and "such.txt" in state.trouble
+
+
+def test_lazy_data_stay_lazy(reduced):
+    lazy = reduced.chunk(pic=5)
+    state = State(lazy)
+    state.select((2, 5), (20, 30))
+    (mean,) = state.means()
+    np.testing.assert_array_equal(
+        mean.value, State(reduced).light.mean(state.selection.values) * 0 + mean.value
+    )
+    assert state.dataset.radiance.chunks is not None
+    direct = State(reduced)
+    direct.select((2, 5), (20, 30))
+    np.testing.assert_array_equal(mean.value, direct.means()[0].value)
+
+
+@pytest.mark.parametrize(
+    ("do", "says"),
+    [
+        (lambda s: s.select((90, 99)), "exposures=.*0 to 11"),
+        (lambda s: s.select(pixels=(90, 99)), "pixels=.*0 to 59"),
+        (lambda s: s.toggle(3, 99), "no spectrum"),
+        (lambda s: s.toggle(3, 9, "lost"), "flag="),
+        (lambda s: s.select((1, 2), which="third"), "which="),
+        (lambda s: s.bins, "nothing is selected"),
+    ],
+)
+def test_refused(state, do, says):
+    before = state.work
+    with pytest.raises(ArgumentError, match=says):
+        do(state)
+    assert state.work is before
+
+
+@pytest.mark.parametrize(
+    "part", [{"pic": 0}, {"pixel": 3}, {"wl": 100}, {"pic": []}], ids=["pic", "pixel", "wl", "none"]
+)
+def test_no_spectra(reduced, part):
+    with pytest.raises(MissingStepError):
+        State(reduced.isel(part))
+
+
+# The sky --------------------------------------------------------------------------------------
+
+
+def test_without_geometry(made):
+    state = State(made.open())
+    assert isinstance(state.sky, str) and "geometry" in state.sky
+    with pytest.raises(ArgumentError, match="no picture"):
+        state.select_on_sky([(0, 0), (1, 0), (1, 1)])
+    assert "picture" not in state.code
+
+
+def test_each_cell_shows_the_spectrum_that_covers_it(state):
+    sky = state.sky
+    assert isinstance(sky, Sky)
+    x, y = sky.framed(300, 300)
+    index = sky.raster(x, y, 300, 300, (0, 11))
+    seen = np.argwhere(index >= 0)
+    assert 0.1 < len(seen) / index.size < 0.95
+    side = (x[1] - x[0]) / 300
+    for row, column in seen[:: len(seen) // 200]:
+        place = x[0] + (column + 0.5) * side, y[0] + (row + 0.5) * side
+        i, j = divmod(int(index[row, column]), 60)
+        polygon = Polygon(sky.footprint(i, j))
+        assert any(polygon.contains_point(place, radius=r) for r in (side, -side))
+
+
+def test_a_polygon_on_the_sky(state):
+    """Those whose middles are in a rectangle, by plain comparison."""
+    x, y = np.moveaxis(state.sky.middle, -1, 0)
+    low, high = np.nanpercentile(x, (20, 60)), np.nanpercentile(y, (30, 70))
+    state.select_on_sky(
+        [(low[0], high[0]), (low[1], high[0]), (low[1], high[1]), (low[0], high[1])]
+    )
+    expected = (x > low[0]) & (x < low[1]) & (y > high[0]) & (y < high[1])
+    assert expected.any()
+    np.testing.assert_array_equal(state.selection, expected)
+
+
+# Axes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("numbers", "start", "step", "numbered"),
+    [
+        ([5, 7, 9], 5.0, 2.0, True),
+        ([4], 4.0, 1.0, True),
+        ([5, 6, 9], 0.0, 1.0, False),
+        ([3, 2, 1], 0.0, 1.0, False),
+    ],
+)
+def test_scales(numbers, start, step, numbered):
+    scale = Scale.of(np.array(numbers))
+    assert (scale.start, scale.step, scale.numbered) == (start, step, numbered)
+    assert [scale.at(start + k * step) for k in range(len(numbers))] == list(range(len(numbers)))
+    assert scale.at(start - step) is None and scale.at(start + len(numbers) * step) is None
+    assert scale.between(start + 0.1 * step, start + 0.2 * step) == slice(0, 1)
+
+
+# The command ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--address", "0.0.0.0"], "--token"),
+        (["--address", "0.0.0.0", "--token", "short"], "too easily guessed"),
+        (["--address", "::", "--token", ""], "too easily guessed"),
+    ],
+)
+def test_others_need_a_token(made, options, says):
+    found = click.testing.CliRunner().invoke(main, ["explore", str(made.labels[0]), *options])
+    assert found.exit_code == 2 and says in found.output
+
+
+def test_what_is_opened_is_what_the_code_opens(made):
+    from uvisxr.explore.opening import Opening
+
+    labels = [str(label) for label in made.labels]
+    opening = Opening(labels, [str(k) for k in made.kernels], str(made.calibration), 4e-4)
+    session, without = opening.open()
+    session.select((2, 5), (20, 30))
+    space: dict[str, object] = {}
+    exec(session.code, space)
+    assert not without
+    for name in NAMES:
+        np.testing.assert_array_equal(space["bins"][name].values, session.bins[name].values)
+
+
+def test_what_is_missing_is_done_without(made):
+    from uvisxr.explore.opening import Opening
+
+    session, without = Opening([str(made.labels[0])]).open()
+    assert not session.light.calibrated and isinstance(session.sky, str)
+    assert ["geometry" in without[0], "count rates" in without[1]] == [True, True]
+    assert "geometry" not in session.code and "calibrate" not in session.code
+
+
+def test_uvisxr_explores(reduced):
+    session = reduced.uvis.explore()
+    assert "0 and 0 spectra selected" in repr(session)
+    tree = xr.DataTree.from_dict({"window0": reduced})
+    assert tree.uvis.explore().work.exposures == (0, 11)
