@@ -19,6 +19,7 @@ from bokeh.models import (
     FixedTicker,
     HoverTool,
     LogColorMapper,
+    NumeralTickFormatter,
     Range1d,
 )
 from bokeh.plotting import figure
@@ -92,7 +93,7 @@ class Explorer:
     def __init__(self, catalogue: Path, known: Info, query: Mapping[str, str]) -> None:
         self._catalogue = catalogue
         self._theme = query.get("theme", "")
-        self.filters = Filters(known, self.ask)
+        self.filters = Filters(known, self._changed)
         self.map = self._make_map()
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (2, 10)}
         self.summary, self.beside, self.trouble = (pn.pane.HTML("", **wide) for _ in range(3))
@@ -147,7 +148,8 @@ class Explorer:
             line_color=_BOX,
             line_width=2,
         )
-        fig.add_layout(ColorBar(color_mapper=self._colours, width=12), "right")
+        bar = ColorBar(color_mapper=self._colours, formatter=NumeralTickFormatter(), width=12)
+        fig.add_layout(bar, "right")
         box = BoxSelectTool(description="Box: ask for these places")
         told = [("longitude, latitude", "$x{0.0}°, $y{0.0}°"), ("spectra", "@looks{0,0}")]
         fig.add_tools(box, HoverTool(tooltips=told, description="Tell of the cell"))
@@ -178,6 +180,14 @@ class Explorer:
         self.filters.look_at(*ends)
 
     # Answers ------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        doc = pn.state.curdoc
+        if doc is None or doc.session_context is None or not self.summary.object:
+            self.ask()
+        else:
+            # Panel may tell of values without the lock of the document that figures need to change.
+            doc.add_next_tick_callback(self.ask)
 
     def ask(self) -> None:
         """Ask the catalogue what the filters say, and show the answer."""
@@ -237,7 +247,7 @@ class Explorer:
         theme = "dark_minimal" if self._theme == "dark" else None
         copy = pn.widgets.Button(name="Copy the code", button_type="primary", margin=(4, 10))
         copy.js_on_click(args={"area": self.code}, code=_COPY)
-        code = pn.Card(copy, self.code, title="Code", sizing_mode="stretch_width", min_width=600)
+        code = pn.Card(copy, self.code, title="Code", sizing_mode="stretch_width", margin=(12, 6))
         table = pn.Column(self.products, scroll=True, max_height=420, sizing_mode="stretch_width")
         return pn.Column(
             self.trouble,
@@ -359,6 +369,7 @@ def of_product(viewers: Viewers) -> Any:
             return _template(f"uvisxr: {name}", _text(f"<p>{said}</p>"))
         viewer = viewers.of(name, int(given) if number > 1 else None)
         page = in_browser(viewer.session)
+        page.title = f"uvisxr: {name}"
     except (UvisError, OSError) as error:
         return _template("uvisxr", _text(_alert(str(error))))
     for text in reversed(viewer.without):

@@ -174,7 +174,6 @@ class Filters:
                 if isinstance(widget, pn.widgets.TextInput):
                     widget.value = text[:_LETTERS]
                 elif isinstance(widget, pn.widgets.DatePicker):
-                    # Neither what is no day, nor one that the widget does not have.
                     with suppress(ValueError):
                         widget.value = date.fromisoformat(text)
                 elif widget is not None and text in widget.values:
