@@ -2,7 +2,8 @@
 #
 #   docker build -t uvisxr .
 #   docker run --rm uvisxr
-#   docker run --rm -v "$PWD:/data" uvisxr uvisxr batch products/ -p pipeline.yaml -o out/
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" uvisxr \
+#       uvisxr batch products/ -p pipeline.yaml -o out/
 #   docker run --rm uvisxr dask worker tcp://SCHEDULER:8786
 FROM python:3.13-slim AS build
 WORKDIR /source

@@ -450,7 +450,7 @@ def test_distributed_is_missing(few: Path, tmp_path: Path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ImportError, match=r"pip install 'uvisxr\[parallel\]'"):
+    with pytest.raises(ImportError, match=r'pip install "uvisxr\[parallel\]"'):
         batch.process(few, PIPELINE, tmp_path)
 
 

@@ -819,7 +819,7 @@ def test_without_the_libraries_it_says_what_to_install(
     from uvisxr.errors import MissingDependencyError
 
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'uvisxr\[catalogue\]'"):
+    with pytest.raises(MissingDependencyError, match=r'pip install "uvisxr\[catalogue\]"'):
         store.Writer(tmp_path)
 
 

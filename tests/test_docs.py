@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
+import json
 import re
+import shlex
 import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,6 +27,7 @@ import uvisxr.catalogue.exports
 from uvisxr.accessor import ArrayAccessor, TreeAccessor, UvisAccessor
 from uvisxr.batch import pipeline
 from uvisxr.catalogue import rows, schema, store
+from uvisxr.cli import main
 from uvisxr.dataset.bits import QUALITY_FLAGS
 from uvisxr.dataset.conventions import VARIABLES
 from uvisxr.plot import PlotAccessor
@@ -36,7 +41,7 @@ import site_links  # noqa: E402
 
 #: Pages of the site, and texts of the repository beside them.
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "build" not in path.parts)
-BESIDE = [ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")]
+BESIDE = [*sorted(ROOT.glob("*.md")), ROOT / "paper" / "paper.md"]
 TEXTS = [*PAGES, *BESIDE]
 
 #: Pages whose code is run by tests of their own.
@@ -73,6 +78,44 @@ def blocks(text: str) -> list[tuple[int, str, bool]]:
 def test_code_that_is_only_shown_is_python(path: Path):
     for line, code, _ in blocks(path.read_text("utf-8")):
         compile("\n" * (line - 1) + code, path, "exec")
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name)
+def test_code_and_links_are_written_as_tests_find_them(path: Path):
+    """Else nobody runs the one and follows the other."""
+    text = path.read_text("utf-8")
+    fences = re.findall(r"^([ \t]*[`~]{3,}) *([^`\s]+)", text, re.MULTILINE)
+    for fence, language in fences:
+        assert (fence, language) in {
+            *(("```", one) for one in ("python", "ipython", "sh", "yaml")),
+            *((fence, one) for one in ("{code-cell}", "{eval-rst}", "{include}", "{toctree}")),
+        }, f"{fence}{language}"
+    shown = "".join(part for part, is_code in site_links._texts(text) if not is_code)
+    shown = re.sub(r"`[^`]*`", "", shown)
+    assert not re.findall(r"^\[[^\]^]+\]: |<img |<a |\{(?:doc|ref|download)\}", shown, re.MULTILINE)
+
+
+def commands(text: str) -> list[str]:
+    """Calls of `uvisxr` in blocks for the shell and between backquotes."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    whole = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines += [" ".join(one.split()) for one in re.findall(r"`(uvisxr [^`]+)`", whole)]
+    found = [re.search(r"(?:^|/|uvisxr )uvisxr ((?:[a-z]|--).*)", line) for line in lines]
+    return [one[1] for one in found if one]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=name)
+def test_commands_that_are_shown_are_commands_with_such_options(path: Path):
+    for line in commands(path.read_text("utf-8")):
+        group: click.Command = main
+        words = shlex.split(line, comments=True)
+        while isinstance(group, click.Group) and words and not words[0].startswith("-"):
+            assert words[0] in group.commands, line
+            group = group.commands[words.pop(0)]
+        # Neither files nor values are looked at, and a text may name an option without its value.
+        with contextlib.suppress(click.BadOptionUsage):
+            group.make_parser(click.Context(group)).parse_args(words)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name)
@@ -184,6 +227,16 @@ def test_links_lead_to_what_is_there(path: Path):
         if not whole:
             wrong.append(f"{name(path)}:{link.line}: {link.path}#{link.anchor}")
     assert not wrong
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*.ipynb")), ids=name)
+def test_links_of_notebooks_lead_to_what_is_there(path: Path):
+    for cell in json.loads(path.read_text("utf-8"))["cells"]:
+        for link in site_links.found("".join(cell["source"])):
+            if cell["cell_type"] == "markdown" and link.path:
+                leads = path.parent / link.path
+                assert leads.exists(), link
+                assert not link.anchor or link.anchor in site_links.anchors(shown(leads)), link
 
 
 def shown(path: Path) -> str:

@@ -10,7 +10,9 @@ import pytest
 import xarray as xr
 from helpers.handmade import located, observation, sky
 
-from uvisxr.bins import fast
+import uvisxr
+from uvisxr.bins import fast, statistics
+from uvisxr.bins.members import Members, Shared
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import compiled
 
@@ -191,3 +193,93 @@ def test_arrays_that_are_read_only_or_lie_otherwise(both):
     xr.testing.assert_equal(both(turned, by=BY), expected)
     part = ds.isel(wl=slice(2, 9), pic=slice(None, None, -1))
     both(part, by=BY)
+
+
+@pytest.fixture
+def shares(monkeypatch):
+    """First and last columns of the shares of threads, of arrays however small."""
+    monkeypatch.setattr(compiled, "WORTH", 0)
+    monkeypatch.setattr(fast, "_LARGE", 0)
+    monkeypatch.setattr(fast, "_LEAST", 16)
+    compiled.loops(1)
+    from uvisxr.numerics import fused_bins
+
+    found = []
+    loops = fused_bins.statistics
+    monkeypatch.setattr(
+        fused_bins, "statistics", lambda *given: found.append(given[-2:]) or loops(*given)
+    )
+    return found
+
+
+def quantity(n_wl: int, n_pic: int = 40, n_pixel: int = 6) -> dict[str, np.ndarray]:
+    """A quantity and its errors, (pic, pixel, wl); some of its elements are missing."""
+    rng = np.random.default_rng(n_wl)
+    value = rng.normal(3, 2, (n_pic, n_pixel, n_wl))
+    errors = rng.uniform(0.1, 2, (3, *value.shape))
+    # Whole runs here, single spectra there, and all there is at one end.
+    value[:20, :, n_wl // 2] = value[3, :, 1] = value[..., -1] = np.nan
+    value[5, 2, 7] = np.inf
+    names = ("value", "upper", "lower", "systematic")
+    return dict(zip(names, np.stack([value, *errors]).astype(np.float32), strict=True))
+
+
+def common(n_wl: int, n_pic: int = 40, n_pixel: int = 6) -> dict[str, dict[str, Shared]]:
+    """What spectra have in common: weights of each kind and an error of the background."""
+    rng = np.random.default_rng(n_wl)
+    row, factor = np.tile(np.arange(n_pixel), n_pic), rng.uniform(1, 2, n_pic * n_pixel)
+    planes = rng.uniform(0.01, 0.1, (2, n_pixel, n_wl)).astype(np.float32)
+    background = Shared(planes[0], row, np.ones(row.size))
+    return {
+        "observed": {},
+        "flat": {"weight": Shared.along_wl(factor), "background": background},
+        "planes": {"weight": Shared(planes[1], row, factor), "background": background},
+    }
+
+
+@pytest.mark.parametrize("weights", ["observed", "flat", "planes"])
+@pytest.mark.parametrize("n_wl", [33, 47, 49, 101])
+def test_threads_give_the_same_bits(shares, monkeypatch, n_wl, weights):
+    """Over several bins, of which the last one is empty."""
+    arrays, shared = quantity(n_wl), common(n_wl)[weights]
+    members = Members.of(np.arange(240), np.arange(240) % 7 // 4, 3)
+    found = {}
+    for threads in (1, 2, 3):
+        shares.clear()
+        with uvisxr.set_options(threads=threads):
+            found[threads] = statistics.statistics(members, arrays, shared, total=True)
+        ends = [0, *(stop for _, stop in sorted(shares))]
+        assert sorted(shares) == list(itertools.pairwise(ends))
+        assert ends[-1] == n_wl
+        assert len(shares) == min(threads, n_wl // 16)
+    assert ("weighted_background_error" in found[1]) == (weights != "observed")
+    for threads in (2, 3):
+        for name, values in found[1].items():
+            assert values.tobytes() == found[threads][name].tobytes(), name
+    monkeypatch.setattr(compiled, "WORTH", 2**60)
+    shares.clear()
+    for name, values in statistics.statistics(members, arrays, shared, total=True).items():
+        np.testing.assert_allclose(found[1][name], values, rtol=RTOL, err_msg=name)
+    assert not shares
+
+
+def test_threads_have_enough_to_do(shares, monkeypatch):
+    members = Members.of(np.arange(240), np.zeros(240, int), 1)
+    arrays = quantity(64)
+    with uvisxr.set_options(threads=3):
+        monkeypatch.setattr(fast, "_LEAST", 40)
+        statistics.statistics(members, arrays)
+        monkeypatch.setattr(fast, "_LEAST", 16)
+        monkeypatch.setattr(fast, "_LARGE", 240 * 64 + 1)
+        statistics.statistics(members, arrays)
+        assert shares == [(0, 64), (0, 64)]
+
+
+def test_blocks_of_dask_have_one_thread_each(shares):
+    da = pytest.importorskip("dask.array")
+    members = Members.of(np.arange(240), np.zeros(240, int), 1)
+    lazy = {name: da.from_array(a, (20, 6, 64)) for name, a in quantity(64).items()}
+    with uvisxr.set_options(threads=3):
+        found = statistics.statistics(members, lazy)
+        found["mean"].compute()
+    assert shares == [(0, 64), (0, 64)]

@@ -13,8 +13,8 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from unittest.mock import Mock
 
 import dask
 import fsspec
@@ -29,7 +29,14 @@ from helpers.products import write_product
 import uvisxr
 from uvisxr import fetch, parts, transfer
 from uvisxr.cli import main
-from uvisxr.errors import ArgumentError, FetchError, NotFoundError, ProductError, UvisWarning
+from uvisxr.errors import (
+    ArgumentError,
+    FetchError,
+    MissingDependencyError,
+    NotFoundError,
+    ProductError,
+    UvisWarning,
+)
 from uvisxr.pds3 import elsewhere, urls
 
 NAME = "FUV2005_230_15_15"
@@ -483,9 +490,12 @@ def test_a_proxy_that_cannot_be_used(
     for name in ("no_proxy", "NO_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    # As without a library for SOCKS, for which requests looks once, when it is imported.
-    lacking = requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
-    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", Mock(side_effect=lacking))
+
+    def lacking(*_: object, **__: object):
+        raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+    # As where there is no library for SOCKS.
+    monkeypatch.setattr(requests.adapters, "SOCKSProxyManager", lacking)
     with pytest.raises(FetchError, match=said):
         uvisxr.open_product(server.url + LABEL)
 
@@ -695,3 +705,31 @@ def test_without_the_libraries(here: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(uvisxr.UvisError, match=r"uvisxr\[remote\]"):
         parts.ask("s3://a/b.LBL")
+
+
+@pytest.mark.parametrize(
+    ("library", "url"),
+    [
+        ("requests", "https://127.0.0.1:9/FUV.DAT"),
+        ("requests", "s3://bucket/FUV.DAT"),
+        ("requests", "zip://FUV.DAT::archive.zip"),
+        ("fsspec", "s3://bucket/FUV.DAT"),
+        ("s3fs", "s3://bucket/FUV.DAT"),
+    ],
+)
+def test_without_a_library_the_error_says_which_extra_brings_it(
+    monkeypatch: pytest.MonkeyPatch, library: str, url: str
+):
+    """fsspec's own words of s3fs name no extra."""
+    monkeypatch.delitem(import_module("fsspec.registry")._registry, "s3", raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(
+        MissingDependencyError, match=rf'the {library} library: pip install "uvisxr\[remote\]"'
+    ):
+        parts.ask(url)
+
+
+def test_protocols_of_libraries_that_no_extra_brings(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(MissingDependencyError, match=r"^reading gs://.*[Ii]nstall.*gcsfs"):
+        parts.ask("gs://bucket/FUV.DAT")

@@ -167,9 +167,9 @@ class set_options:
     progress : bool, optional
         Whether progress bars are shown; without it, in terminals and notebooks.
     threads : int, optional
-        How many threads may calibrate one array in memory and compress what is written of it,
-        with the extra `fast`, or check what a compact file leaves out; by default as many as there
-        are cores, and one in the workers of a batch. dask has settings of its own.
+        How many threads may calibrate or bin one array in memory and compress what is written of
+        it, with the extra `fast`, or check what a compact file leaves out; by default as many as
+        there are cores, and one in the workers of a batch. dask has settings of its own.
 
     Raises
     ------

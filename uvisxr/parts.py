@@ -198,11 +198,19 @@ def _session(url: str) -> Iterator[Any]:
     try:
         import requests
     except ImportError as error:
-        raise MissingDependencyError(
-            f'reading {url} needs the {error.name} library: pip install "uvisxr[remote]"'
-        ) from error
+        raise _lacking(url, error) from error
     with requests.Session() as session:
         yield session
+
+
+def _lacking(url: str, error: ImportError) -> MissingDependencyError:
+    """What brings the library that is missing: of other protocols than ours, fsspec says it."""
+    library = error.name or ("s3fs" if _is_s3(url) else None)
+    if library is None:
+        return MissingDependencyError(f"reading {url}: {error}")
+    return MissingDependencyError(
+        f'reading {url} needs the {library} library: pip install "uvisxr[remote]"'
+    )
 
 
 @contextmanager
@@ -250,6 +258,15 @@ def _read(
         if state.done < len(into):
             raise FetchError(f"{url}: its server sends another part than that asked for")
 
+    _patiently(url, work, how)
+
+
+def _patiently(url: str, work: Callable[[transfer.Called], None], how: transfer.Patience) -> None:
+    """`transfer.call`, whose own errors are those of requests."""
+    try:
+        import requests  # noqa: F401
+    except ImportError as error:
+        raise _lacking(url, error) from error
     transfer.call(url, work, how)
 
 
@@ -300,7 +317,7 @@ def _told(url: str) -> Told:
             system.invalidate_cache(path)
             found.update(system.info(path))
 
-    transfer.call(url, work, fetch.patience())
+    _patiently(url, work, fetch.patience())
     size = found.get("size")
     if found.get("type") != "file" or not isinstance(size, int):
         raise NotFoundError(f"{url} is no file, or of unknown size: give the URL of a label")
@@ -316,9 +333,7 @@ def _system(url: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError as error:
-        raise MissingDependencyError(
-            f'reading {url} needs the {error.name} library: pip install "uvisxr[remote]"'
-        ) from error
+        raise _lacking(url, error) from error
     variables = tuple(sorted(os.environ.items())) if _is_s3(url) else ()
     options: dict[str, Any] = {}
     if variables and not _has_credentials(variables):
@@ -332,7 +347,7 @@ def _system(url: str) -> tuple[Any, str]:
             return fsspec.filesystem("file"), url
         system, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
-        raise MissingDependencyError(f"reading {url}: {error}") from error
+        raise _lacking(url, error) from error
     except ValueError as error:
         raise ArgumentError(
             f"{shortened(url)} is not the URL of a product: it begins with https://, s3:// or "
@@ -398,7 +413,7 @@ def _plain_errors(url: str) -> Iterator[None]:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
         ) from error
     except ImportError as error:
-        raise MissingDependencyError(f"reading {url}: {error}") from error
+        raise _lacking(url, error) from error
     except OSError:
         raise
     except Exception as error:

@@ -69,7 +69,7 @@ def connect(
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise MissingDependencyError(
-            "a batch needs dask.distributed: pip install 'uvisxr[parallel]'"
+            'a batch needs dask.distributed: pip install "uvisxr[parallel]"'
         ) from error
     if client is None:
         _check_script()

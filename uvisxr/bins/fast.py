@@ -1,8 +1,12 @@
-"""Sums and statistics of spectra in bins by compiled loops; see `uvisxr.numerics.fused_bins`."""
+"""Sums and statistics of spectra in bins by compiled loops; see `uvisxr.numerics.fused_bins`.
+
+Threads share the wavelengths out, not the members, whose sums would be rounded in another order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import numpy as np
@@ -11,6 +15,15 @@ from ..numerics import compiled
 from ..numerics.poisson import Interval, gap
 from ..numerics.weighted_sums import steps_of_counts, steps_of_ratios
 from .members import RUN, Members, Shared, c4
+
+#: Wavelengths are shared out among threads from so many elements of members on.
+_LARGE = 2**20
+
+#: Least wavelengths of a share: as each thread goes through all members, narrow ones cost as much.
+_LEAST = 256
+
+#: Shares begin at multiples of so many elements, as the processor takes several at once.
+_TOGETHER = 16
 
 _NO_PLANES = Shared(np.empty((0, 0), np.float32), np.empty(0, int), np.empty(0))
 
@@ -21,6 +34,7 @@ def of_quantity(
     shared: Mapping[str, Shared],
     result: np.ndarray,
     finish: bool,
+    threads: int,
     *,
     n_terms: int,
     total: bool,
@@ -32,7 +46,7 @@ def of_quantity(
 
     Parameters
     ----------
-    members, arrays, shared, result, finish
+    members, arrays, shared, result, finish, threads
         See there.
     n_terms : int
         Of the sums.
@@ -44,9 +58,9 @@ def of_quantity(
     bool
         Whether that was done.
     """
-    given = [*arrays.values(), *(a.planes for a in shared.values())]
+    planes = [*arrays.values(), *(a.planes for a in shared.values())]
     # Over a single wavelength, as within unknown ones, numpy adds in another order.
-    alike = result.shape[2] > 1 and all(a.dtype == np.float32 for a in given)
+    alike = result.shape[2] > 1 and all(a.dtype == np.float32 for a in planes)
     loops = _loops(members, result) if alike else None
     if loops is None:
         return False
@@ -56,7 +70,7 @@ def of_quantity(
         n = np.arange(members.count.max() + 1.0)
         some = np.where(n > 0, n, np.nan)
         of_number = np.stack([1 / np.where(n > 1, n - 1, np.nan), 1 / (c4(n) * np.sqrt(some))])
-    loops.statistics(
+    given = (
         *(
             _read_only(arrays.get(name, _NO_PLANES.planes))
             for name in ("value", "upper", "lower", "systematic")
@@ -74,6 +88,7 @@ def of_quantity(
         *steps_of_counts(),
         result,
     )
+    _by_columns(lambda first, stop: loops.statistics(*given, first, stop), members, result, threads)
     return True
 
 
@@ -83,6 +98,7 @@ def of_counts(
     shared: Mapping[str, Shared],
     result: np.ndarray,
     finish: bool,
+    threads: int,
 ) -> bool:
     """Fill `Aggregation.over` of counts, if these are whole; see `of_quantity`."""
     counts = arrays["counts"]
@@ -100,6 +116,21 @@ def _loops(members: Members, result: np.ndarray) -> ModuleType | None:
     from ..numerics import fused_bins
 
     return fused_bins
+
+
+def _by_columns(
+    work: Callable[[int, int], None], members: Members, result: np.ndarray, threads: int
+) -> None:
+    """Do the work on the columns first..stop-1 along wl, all of them, on several threads."""
+    n_wl = result.shape[2]
+    several = members.spectrum.size * n_wl >= _LARGE
+    n_shares = max(1, min(threads, n_wl // _LEAST)) if several else 1
+    if n_shares == 1:
+        work(0, n_wl)
+        return
+    first = [n_wl * k // n_shares // _TOGETHER * _TOGETHER for k in range(n_shares)]
+    with ThreadPoolExecutor(n_shares) as pool:
+        list(pool.map(work, first, [*first[1:], n_wl]))
 
 
 def _ranges(members: Members) -> tuple[np.ndarray, np.ndarray]:

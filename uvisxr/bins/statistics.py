@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from .. import options
 from ..numerics import weighted_sums
 from ..numerics.poisson import Interval, as_counts, missing
 from . import fast
@@ -49,7 +50,7 @@ class Aggregation:
         Adds the terms of a run, arrays (bin, member, wl) by name, to the sums (bin, wl).
     finalize : function of (sums, statistics)
         Fills the statistics (bin, wl) from the sums over all members.
-    loops : function of (members, arrays, shared, result, finish)
+    loops : function of (members, arrays, shared, result, finish, threads)
         Fills the result of `over` by compiled loops and returns True, or False where they are not
         for such arrays.
     dtype : type
@@ -60,22 +61,27 @@ class Aggregation:
     statistics: tuple[str, ...]
     chunk: Callable[[Rows, Rows], None]
     finalize: Callable[[Rows, Rows], None]
-    loops: Callable[[Members, Rows, Mapping[str, Shared], np.ndarray, bool], bool]
+    loops: Callable[[Members, Rows, Mapping[str, Shared], np.ndarray, bool, int], bool]
     dtype: type = float
 
     def over(
-        self, members: Members, arrays: Rows, shared: Mapping[str, Shared], finish: bool
+        self,
+        members: Members,
+        arrays: Rows,
+        shared: Mapping[str, Shared],
+        finish: bool,
+        threads: int = 1,
     ) -> np.ndarray:
         """Sums over members of arrays (spectrum, wl), (term, bin, wl), or their statistics.
 
-        numpy goes block by block, while sums are in the processor's cache.
+        numpy goes block by block, while sums are in the processor's cache, and has one thread.
         """
         n_wl = next(iter(arrays.values())).shape[1]
         n_rows = len(self.statistics if finish else self.terms)
         result: np.ndarray = np.empty(
             (n_rows, members.n_bins, n_wl), self.dtype if finish else float
         )
-        if not self.loops(members, arrays, shared, result, finish):
+        if not self.loops(members, arrays, shared, result, finish, threads):
             for bins, spectra in members.blocks(n_wl):
                 sums = self.sums(arrays, spectra, shared)
                 result[:, bins] = self.finish(sums) if finish else sums
@@ -334,7 +340,7 @@ _COVARIANCES = Aggregation(
     ("correlation",),
     _add_covariances,
     _finish_correlation,
-    lambda members, arrays, shared, result, finish: False,
+    lambda members, arrays, shared, result, finish, threads: False,
     np.float32,
 )
 
@@ -452,7 +458,8 @@ def _eager(
     """Statistics, (statistic, bin, wl)."""
     n_wl = next(iter(arrays.values())).shape[2]
     flat = {name: a.reshape(-1, n_wl) for name, a in arrays.items()}
-    return aggregation.over(members, *_parted(flat, shared), finish=True)
+    given = _parted(flat, shared)
+    return aggregation.over(members, *given, finish=True, threads=options.threads())
 
 
 def _parted(arrays: Rows, shared: Mapping[str, Shared]) -> tuple[Rows, Mapping[str, Shared]]:
@@ -485,6 +492,7 @@ def _lazy(
         part = {name: a.within(some, slice(*columns)) for name, a in shared.items()}
         n_wl = blocks[0].shape[2]
         flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
+        # The blocks of lazy arrays are shared out by dask.
         sums = aggregation.over(here, *_parted(flat, part), finish=False)
         return sums.reshape(1, -1, n_wl)
 

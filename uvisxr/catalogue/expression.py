@@ -175,7 +175,7 @@ def _tree(name: str, text: str) -> Any:
         from sqlglot import errors
     except ImportError as error:
         raise MissingDependencyError(
-            f"conditions on columns need sqlglot ({error}): pip install 'uvisxr[catalogue]'"
+            f'conditions on columns need sqlglot ({error}): pip install "uvisxr[catalogue]"'
         ) from error
     # A statement ends at a semicolon, and nothing but blanks may follow.
     if ";" in _unquoted(text):

@@ -15,7 +15,7 @@ def check() -> None:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            f"a catalogue needs pyarrow and duckdb ({error}): pip install 'uvisxr[catalogue]'"
+            f'a catalogue needs pyarrow and duckdb ({error}): pip install "uvisxr[catalogue]"'
         ) from error
 
 

@@ -75,7 +75,7 @@ def of(
         import pyarrow as pa
     except ImportError as error:
         raise MissingDependencyError(
-            "a catalogue needs pyarrow: install it with `pip install 'uvisxr[catalogue]'`"
+            'a catalogue needs pyarrow: install it with `pip install "uvisxr[catalogue]"`'
         ) from error
     name = product.name if name is None else name
     with warnings.catch_warnings(record=True) as caught:

@@ -28,6 +28,12 @@ def _add(sums: np.ndarray, a: np.ndarray) -> None:
 
 
 @_compiled
+def _share(planes: np.ndarray, row: int, first: int, stop: int) -> np.ndarray:
+    """Columns of a row, or the only one there is, which holds for all."""
+    return planes[row] if planes.shape[1] == 1 else planes[row, first:stop]
+
+
+@_compiled
 def _set_known(known: np.ndarray, a: np.ndarray, own: np.ndarray) -> None:
     """Zero where a value is not known."""
     for i in range(own.size):
@@ -101,13 +107,15 @@ def _weigh(a: np.ndarray, weight: np.ndarray) -> None:
 def _mean_of_run(
     value: np.ndarray,
     spectra: np.ndarray,
+    first: int,
+    stop: int,
     n: np.ndarray,
     mean: np.ndarray,
 ) -> bool:
     """Set numbers and means of the values of a run; whether all are known."""
     mean[:] = _ZERO
     for s in spectra:
-        _add(mean, value[s])
+        _add(mean, value[s, first:stop])
     n[:] = np.float32(spectra.size)
     odd = 0
     for i in range(mean.size):
@@ -116,7 +124,7 @@ def _mean_of_run(
     if odd:
         n[:] = mean[:] = _ZERO
         for s in spectra:
-            x = value[s]
+            x = value[s, first:stop]
             for i in range(mean.size):
                 if x[i] - x[i] == _ZERO:
                     n[i] += np.float32(1)
@@ -142,10 +150,12 @@ def _add_members(
     score: bool,
     run: int,
     spectra: np.ndarray,
+    first: int,
+    stop: int,
     sums: np.ndarray,
 ) -> None:
     """Add the terms of the members of a bin to its sums (term, wl)."""
-    size = value.shape[1]
+    size = stop - first
     bounds, common, background = upper.size > 0, systematic.size > 0, dark.size > 0
     shared = weights.size > 0
     precise = weights.shape[1] == 1
@@ -162,11 +172,11 @@ def _add_members(
     place = np.empty(size, np.uint32)
     for begin in range(0, spectra.size, run):
         some = spectra[begin : begin + run]
-        whole = _mean_of_run(value, some, n, mean)
+        whole = _mean_of_run(value, some, first, stop, n, mean)
         parts[:] = _ZERO
         light[:] = 0.0
         for s in some:
-            x = value[s]
+            x = value[s, first:stop]
             if not whole:
                 for i in range(size):
                     known[i] = x[i] - x[i] == _ZERO
@@ -174,12 +184,12 @@ def _add_members(
                 x = own_x
             error = own_error
             if common:
-                error = systematic[s]
+                error = systematic[s, first:stop]
                 if not whole:
                     _set_known(known, error, own_error)
                     error = own_error
             if bounds:
-                up, down = upper[s], lower[s]
+                up, down = upper[s, first:stop], lower[s, first:stop]
                 if not whole:
                     _set_known(known, up, own_up)
                     _set_known(known, down, own_down)
@@ -191,7 +201,8 @@ def _add_members(
                 if not shared:
                     _set_observed(up, down, weight)
                 else:
-                    _set_shared(weights[weight_row[s]], weight_factor[s], weight)
+                    plane = _share(weights, weight_row[s], first, stop)
+                    _set_shared(plane, weight_factor[s], weight)
                     if not whole:
                         _set_known(known, weight, weight)
                 _set_counted(up, down, inverse, score, place, counted, scale)
@@ -214,7 +225,7 @@ def _add_members(
                 _add_product(parts[_WEIGHTED_VARIANCE], counted, scale)
             if common:
                 if background:
-                    of_dark[:] = dark[dark_row[s]]
+                    of_dark[:] = _share(dark, dark_row[s], first, stop)
                     if not whole:
                         _set_known(known, of_dark, of_dark)
                     _set_without(error, of_dark, part)
@@ -269,6 +280,8 @@ def _finish(
     total: bool,
     result: np.ndarray,
     b: int,
+    first: int,
+    stop: int,
 ) -> None:
     """Statistics of a bin from its sums, see `statistics._finish_quantity`."""
     size = sums.shape[1]
@@ -279,15 +292,15 @@ def _finish(
     place, scale = np.empty(size, np.float32), np.empty(size, np.float32)
     up, down = np.empty(size, np.float32), np.empty(size, np.float32)
     n = sums[_N]
-    result[_N, b] = n
+    result[_N, b, first:stop] = n
     for i in range(size):
         some[i] = n[i] if n[i] > 0 else np.nan
-    mean, std = result[_MEAN, b], result[_STD, b]
+    mean, std = result[_MEAN, b, first:stop], result[_STD, b, first:stop]
     _divide(sums[_SUM], some, mean)
     for i in range(size):
         f = sums[_SQUARES, i] - sums[_SUM, i] * mean[i]
         std[i] = 0.0 if f < 0 else f
-    stderr = result[_STDERR, b]
+    stderr = result[_STDERR, b, first:stop]
     for i in range(size):
         number = np.int64(n[i])
         std[i] = np.sqrt(std[i] * of_number[0, number])
@@ -301,15 +314,15 @@ def _finish(
             for i in range(size):
                 w = sums[_WEIGHT, i]
                 weight[i] = w if w > 0 else np.nan
-            _divide(sums[_WEIGHTED], weight, result[_WEIGHTED_MEAN, b])
+            _divide(sums[_WEIGHTED], weight, result[_WEIGHTED_MEAN, b, first:stop])
         systematic = some
         if common:
             calibration = (12 if bounds else 3) + k * further
-            systematic = result[at_systematic + k, b]
+            systematic = result[at_systematic + k, b, first:stop]
             _divide(sums[calibration], norm, systematic)
             if background:
                 at = at_systematic + (2 if bounds else 1) + k
-                dark = result[at, b]
+                dark = result[at, b, first:stop]
                 _divide(sums[calibration + 1], norm, dark)
                 _join(systematic, dark)
             else:
@@ -330,11 +343,11 @@ def _finish(
             s0[i] = np.float32(own[i])
         _bounds(y, v, s0, table, steps, place, scale, up, down)
         for side in range(2):
-            out = result[at + side, b]
+            out = result[at + side, b, first:stop]
             _divide(up if side == 0 else down, norm, out)
             if total:
                 _join(out, systematic)
-        variance, per_count = result[at + 2, b], result[at + 3, b]
+        variance, per_count = result[at + 2, b, first:stop], result[at + 3, b, first:stop]
         for i in range(size):
             variance[i] = sums[of_variance, i] / (norm[i] * norm[i])
         _divide(own, norm, per_count)
@@ -362,8 +375,12 @@ def statistics(
     table: np.ndarray,
     steps: float,
     result: np.ndarray,
+    first: int,
+    stop: int,
 ) -> None:
-    """Sums over the members of bins, or the statistics that these give.
+    """Sums over the members of bins, or the statistics that these give, at some wavelengths.
+
+    What comes out at one wavelength does not depend on the others.
 
     Parameters
     ----------
@@ -388,13 +405,17 @@ def statistics(
     table, steps
         See `weighted_sums.steps_of_counts`.
     result : ndarray of float64, (statistic or term, bin, wl)
+    first, stop : int
+        Only the columns first..stop-1 along wl are read and written. They are taken row by row,
+        so that they lie side by side in memory.
     """
-    sums = np.empty((n_terms, value.shape[1]), np.float64)
+    sums = np.empty((n_terms, stop - first), np.float64)
     for b in range(start.size - 1):
         spectra = spectrum[start[b] : start[b + 1]]
         if spectra.size == 0:
             for row in range(result.shape[0]):
-                result[row, b] = 0.0 if row == _N or of_number.size == 0 else np.nan
+                nothing = 0.0 if row == _N or of_number.size == 0 else np.nan
+                result[row, b, first:stop] = nothing
             continue
         sums[:] = 0.0
         _add_members(
@@ -412,11 +433,13 @@ def statistics(
             score,
             run,
             spectra,
+            first,
+            stop,
             sums,
         )
         if of_number.size == 0:
             for row in range(n_terms):
-                result[row, b] = sums[row]
+                result[row, b, first:stop] = sums[row]
             continue
         _finish(
             sums,
@@ -429,6 +452,8 @@ def statistics(
             total,
             result,
             b,
+            first,
+            stop,
         )
 
 
