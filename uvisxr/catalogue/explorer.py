@@ -93,6 +93,7 @@ class Explorer:
     def __init__(self, catalogue: Path, known: Info, query: Mapping[str, str]) -> None:
         self._catalogue = catalogue
         self._theme = query.get("theme", "")
+        self._side = 10.0
         self.filters = Filters(known, self._changed)
         self.map = self._make_map()
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (2, 10)}
@@ -100,19 +101,22 @@ class Explorer:
         self.products = pn.pane.HTML("", stylesheets=[_TABLE], **wide)
         self.code = pn.widgets.TextAreaInput(
             value="",
-            height=90,
+            height=110,
             max_length=100_000,
             disabled=True,
             sizing_mode="stretch_width",
             stylesheets=["textarea {font-family: monospace}"],
         )
         self._location = pn.state.location
+        # Of a page that is not there yet nothing needs to wait.
+        self._doc: Any = None
         self.filters.follow(query)
+        self._doc = pn.state.curdoc
 
     def _make_map(self) -> Any:
         low, high = (round(256 * part) for part in _PART)
         colours = [to_hex(c) for c in mpl.colormaps["viridis"](np.arange(low, high))]
-        self._colours = LogColorMapper(palette=colours, low=1, high=10, nan_color="#00000000")
+        self._colours = LogColorMapper(palette=colours, low=1, high=10, low_color="#00000000")
         fig = figure(
             frame_width=_WIDTH,
             frame_height=_HEIGHT,
@@ -126,8 +130,8 @@ class Explorer:
         )
         fig.xaxis.ticker = FixedTicker(ticks=[*range(0, 361, 30)])
         fig.yaxis.ticker = FixedTicker(ticks=[*range(-90, 91, 30)])
-        self._looks = ColumnDataSource({"looks": [np.zeros((1, 1), np.float32)]})
-        fig.image(
+        self._looks = ColumnDataSource({"looks": [np.zeros((1, 1), np.int32)]})
+        image = fig.image(
             image="looks",
             x=0,
             y=-90,
@@ -152,7 +156,8 @@ class Explorer:
         fig.add_layout(bar, "right")
         box = BoxSelectTool(description="Box: ask for these places")
         told = [("longitude, latitude", "$x{0.0}°, $y{0.0}°"), ("spectra", "@looks{0,0}")]
-        fig.add_tools(box, HoverTool(tooltips=told, description="Tell of the cell"))
+        hover = HoverTool(tooltips=told, renderers=[image], description="Tell of the cell")
+        fig.add_tools(box, hover)
         fig.toolbar.active_drag, fig.toolbar.logo = box, None
         fig.toolbar_location = "above"
         fig.on_event(SelectionGeometry, self._on_box)
@@ -182,12 +187,11 @@ class Explorer:
     # Answers ------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        doc = pn.state.curdoc
-        if doc is None or doc.session_context is None or not self.summary.object:
+        if self._doc is None or self._doc.session_context is None:
             self.ask()
         else:
             # Panel may tell of values without the lock of the document that figures need to change.
-            doc.add_next_tick_callback(self.ask)
+            self._doc.add_next_tick_callback(self.ask)
 
     def ask(self) -> None:
         """Ask the catalogue what the filters say, and show the answer."""
@@ -217,7 +221,7 @@ class Explorer:
         none = np.zeros((180, 360), int)
         body = max(looks, key=lambda name: int(looks[name].sum()), default="")
         seen, self._side = totals.coarser(looks.get(body, none))
-        self._looks.data = {"looks": [np.where(seen > 0, seen, np.nan).astype(np.float32)]}
+        self._looks.data = {"looks": [seen.astype(np.int32)]}
         self._colours.high = max(10, int(seen.max()))
         number = int(seen.sum())
         side = f"{self._side:g}° × {self._side:g}°"
