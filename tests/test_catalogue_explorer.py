@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -29,6 +31,7 @@ from uvisxr.catalogue.explorer import Explorer
 from uvisxr.catalogue.filters import RANGES
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, CatalogueError
+from uvisxr.explore.serving import free_port
 from uvisxr.reader import sources
 from uvisxr.simulate import Simulation
 
@@ -527,21 +530,32 @@ def _is_served(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.fixture
+def command(made: Simulation, simulated: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The page of the simulated observation: its address, and the program that serves it."""
+    port = free_port()
+    arguments = ["--catalogue", simulated, "--port", port, "--no-browser"]
+    arguments += ["--kernels", made.kernels[0].parent, "--calibration", made.calibration]
+    with subprocess.Popen(
+        [sys.executable, "-m", "uvisxr", "explore", *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as program:
+        try:
+            yield f"http://127.0.0.1:{port}/", program
+        finally:
+            program.kill()
+
+
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_what_a_user_does(made: Simulation, simulated: Path, chromium: Browser):
-    """A filter, a box on the map, and a click on a product."""
+def test_what_a_user_does(made: Simulation, simulated: Path, command: Any, chromium: Browser):
+    """A filter, a box on the map, a click on a product, and Ctrl-C."""
     from selenium.webdriver.common.keys import Keys
 
-    from uvisxr.explore.serving import free_port, serve
-
-    kernels, calibration = list(map(str, made.kernels)), str(made.calibration)
-    pages, codes = explorer.pages(simulated, kernels, calibration)
-    port = free_port()
-    server = serve(pages, port, browser=False, threaded=True)
-    chromium.until(lambda: _is_served(port), "the server")
+    url, program = command
+    chromium.until(lambda: _is_served(int(url[:-1].rpartition(":")[2])), "the server")
     text = "(e.textContent ?? '')"
     status = "e.getAttribute('role') == 'status'"
 
@@ -556,55 +570,52 @@ def test_what_a_user_does(made: Simulation, simulated: Path, chromium: Browser):
         )
         box.send_keys(value + Keys.ENTER)
 
-    try:
-        chromium.open(f"http://127.0.0.1:{port}/")
-        told(len(uvisxr.search(simulated)))
-        _shot(chromium, "1-opened")
+    chromium.open(url)
+    told(len(uvisxr.search(simulated)))
+    _shot(chromium, "1-opened")
 
-        typed("Altitude (km)", "200")
-        given: dict[str, Any] = {"alt": (200, None)}
-        high = len(uvisxr.search(simulated, **given))
-        assert 0 < high < len(uvisxr.search(simulated))
-        told(high)
-        _shot(chromium, "2-altitude")
+    typed("Altitude (km)", "200")
+    given: dict[str, Any] = {"alt": (200, None)}
+    high = len(uvisxr.search(simulated, **given))
+    assert 0 < high < len(uvisxr.search(simulated))
+    told(high)
+    _shot(chromium, "2-altitude")
 
-        # Longitudes fall to the right: from 228 to 204, latitudes from -45 to 9.
-        chromium.drag("map", (1 - 228 / 360, 0.25), (0.4, 0.4), (1 - 204 / 360, 0.55))
-        chromium.until(lambda: "lon_from" in chromium.driver.current_url, "the box")
-        query = dict(re.findall(r"(\w+)=([-\d]+)", chromium.driver.current_url))
-        assert query["alt_from"] == "200"
-        lon, lat = (
-            tuple(int(query[f"{name}_{end}"]) for end in ("from", "to")) for name in ("lon", "lat")
-        )
-        np.testing.assert_allclose((*lon, *lat), (204, 228, -45, 9), atol=1)
-        inside = uvisxr.search(simulated, **given, lon=lon, lat=lat)
-        assert 0 < len(inside) < high
-        told(len(inside))
-        _shot(chromium, "3-box")
+    # Longitudes fall to the right: from 228 to 204, latitudes from -45 to 9.
+    chromium.drag("map", (1 - 228 / 360, 0.25), (0.4, 0.4), (1 - 204 / 360, 0.55))
+    chromium.until(lambda: "lon_from" in chromium.driver.current_url, "the box")
+    query = dict(re.findall(r"(\w+)=([-\d]+)", chromium.driver.current_url))
+    assert query["alt_from"] == "200"
+    lon, lat = (
+        tuple(int(query[f"{name}_{end}"]) for end in ("from", "to")) for name in ("lon", "lat")
+    )
+    np.testing.assert_allclose((*lon, *lat), (204, 228, -45, 9), atol=1)
+    inside = uvisxr.search(simulated, **given, lon=lon, lat=lat)
+    assert 0 < len(inside) < high
+    told(len(inside))
+    _shot(chromium, "3-box")
 
-        # The page that is loaded anew is the same.
-        chromium.open(chromium.driver.current_url + "&theme=dark")
-        told(len(inside))
-        _shot(chromium, "4-dark")
+    # The page that is loaded anew is the same.
+    chromium.open(chromium.driver.current_url + "&theme=dark")
+    told(len(inside))
+    _shot(chromium, "4-dark")
 
-        name = inside.products("product")["product"][0].as_py()
-        chromium.element(f"e.tagName == 'A' && {text} == '{name}'").click()
-        _, second = chromium.driver.window_handles
-        assert chromium.asked() == {"127.0.0.1"} and not chromium.errors()
-        chromium.driver.switch_to.window(second)
-        drawn = "return !!(window.Bokeh && Bokeh.documents[0]?.get_model_by_name('keogram'))"
-        chromium.until(lambda: chromium.run(drawn), "the viewer")
-        chromium.until(lambda: chromium.run("return Bokeh.documents[0].is_idle"))
-        assert chromium.driver.title == f"uvisxr: {name}"
-        assert "theme=dark" in chromium.driver.current_url
-        _shot(chromium, "5-viewer")
-        chromium.drag("keogram", (0.3, 0.2), (0.5, 0.4), (0.6, 0.6))
-        (code,) = chromium.until(codes, "a selection")
-        assert made.labels[0].name in code
-        assert chromium.asked() <= {"127.0.0.1"} and not chromium.errors()
-    finally:
-        server.stop()
-        server.join(10)
-        del server, pages, codes
-        # What tornado leaves open is told of here, where it is known of, not in another test.
-        gc.collect()
+    name = inside.products("product")["product"][0].as_py()
+    chromium.element(f"e.tagName == 'A' && {text} == '{name}'").click()
+    _, second = chromium.driver.window_handles
+    assert chromium.asked() == {"127.0.0.1"} and not chromium.errors()
+    chromium.driver.switch_to.window(second)
+    drawn = "return !!(window.Bokeh && Bokeh.documents[0]?.get_model_by_name('keogram'))"
+    chromium.until(lambda: chromium.run(drawn), "the viewer")
+    chromium.until(lambda: chromium.run("return Bokeh.documents[0].is_idle"))
+    assert chromium.driver.title == f"uvisxr: {name}"
+    assert "theme=dark" in chromium.driver.current_url
+    _shot(chromium, "5-viewer")
+    chromium.drag("keogram", (0.3, 0.2), (0.5, 0.4), (0.6, 0.6))
+    title = "return Bokeh.documents[0].get_model_by_name('spectrum').title.text"
+    chromium.until(lambda: "first" in chromium.run(title), "a selection")
+    assert chromium.asked() <= {"127.0.0.1"} and not chromium.errors()
+
+    program.send_signal(signal.SIGINT)
+    said, _ = program.communicate(timeout=60)
+    assert made.labels[0].name in said and program.returncode in (0, 130)
