@@ -19,6 +19,7 @@ from .snapshot import ANEW, check_all_reached
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
     import xarray as xr
@@ -219,6 +220,55 @@ class Found:
             return ordered.project(*map(_name, names)).to_arrow_table()
 
         return answers.shaped(self._read_both(run), names, "products")
+
+    def by_product(self, columns: str | Iterable[str] | None = None) -> pa.Table:
+        """The products that the spectra are of, by time, and how many are of each.
+
+        Parameters
+        ----------
+        columns
+            As of `products`.
+
+        Returns
+        -------
+        pyarrow.Table
+            The columns, and `found`: how many of the spectra are of the product.
+        """
+        import pyarrow as arrow
+
+        names = _columns(columns, schema.PRODUCTS)
+
+        def run(found: duckdb.DuckDBPyRelation, all_: duckdb.DuckDBPyRelation) -> pa.Table:
+            own = found.aggregate(f"product AS {_PRODUCT}, count(*) AS found", "product")
+            joined = all_.join(own, _name("product") == _name(_PRODUCT), how="inner")
+            ordered = joined.sort(_name("time_start"), _name("product"))
+            return ordered.project(*map(_name, (*names, "found"))).to_arrow_table()
+
+        counted = self._read_both(run)
+        number = arrow.field("found", arrow.int64(), metadata={"description": "found spectra"})
+        table = answers.shaped(counted.select(names), names, "products")
+        return table.append_column(number, counted["found"])
+
+    def looks(self, spacing: float = 2.0) -> dict[str, np.ndarray]:
+        """How many of the spectra look at each cell of a map, each at the centre of its pixel.
+
+        Beside the disk that is the tangent point; spectra that look away from the body, or of which
+        it is not known, are in no cell.
+
+        Parameters
+        ----------
+        spacing : float
+            Side of the cells, degrees, 0.1 to 30: as near as whole numbers of them fill the sphere.
+
+        Returns
+        -------
+        dict of str to ndarray of int, (rows, columns)
+            By body; rows go from the south pole up, columns from longitude 0, west-positive.
+        """
+        from . import totals
+
+        checks.number("spacing", spacing, "degrees", least=0.1, most=30.0)
+        return self._read(lambda found: totals.looked(found, spacing))
 
     def to_parquet(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import checks
 from ..maps.grids import Cylindrical, Polar
+from ..maps.spheroid import Spheroid
 from . import schema
 from .database import BLIND
 
@@ -188,6 +189,62 @@ def spacing(
         if not seen.size or np.median(seen) >= _SEVERAL:
             return side
     return _SIDES[-1]
+
+
+def looked(rows: duckdb.DuckDBPyRelation, spacing: float) -> dict[str, np.ndarray]:
+    """How many rows of spectra look at each cell between parallels and meridians, by body.
+
+    Parameters
+    ----------
+    rows : relation
+        Of the table of spectra.
+    spacing : float
+        Side of a cell, degrees.
+
+    Returns
+    -------
+    dict of str to ndarray of int, (rows, columns)
+        From the south pole up, from longitude 0 on.
+    """
+    grid = Cylindrical.of(Spheroid(1.0, 1.0), spacing, spacing)
+    row, column = _cells(grid)
+    seen = rows.filter("body <> '' AND lon IS NOT NULL AND lat IS NOT NULL")
+    told = seen.aggregate(
+        f"body::VARCHAR AS body, {row} AS row, {column} AS col, count(*) AS n", "body, row, col"
+    ).to_arrow_table()
+    body = told["body"].combine_chunks().dictionary_encode()
+    at = (body.indices, told["row"], told["col"])
+    names = body.dictionary.to_pylist()
+    found = np.zeros((len(names), *grid.shape), int)
+    found[tuple(np.asarray(part) for part in at)] = np.asarray(told["n"])
+    return dict(zip(names, found, strict=True))
+
+
+def coarser(found: np.ndarray) -> tuple[np.ndarray, float]:
+    """Numbers in cells of 1 degree, summed in larger ones, and the side of these.
+
+    The side is chosen as `spacing` does.
+
+    Parameters
+    ----------
+    found : ndarray of int, (180, 360)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = np.zeros((180, 360), int)
+    >>> found[90:100, 10:20] = 1
+    >>> summed, side = coarser(found)
+    >>> summed.shape, side, int(summed[45, 5])
+    ((90, 180), 2.0, 4)
+    """
+    for side in _SIDES:
+        step = int(side)
+        summed = found.reshape(180 // step, step, 360 // step, step).sum(axis=(1, 3))
+        seen = summed[summed > 0]
+        if not seen.size or np.median(seen) >= _SEVERAL:
+            break
+    return summed, side
 
 
 def _within(places: np.ndarray, number: int) -> np.ndarray:

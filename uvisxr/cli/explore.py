@@ -23,7 +23,13 @@ def _is_local(address: str) -> bool:
 
 
 @click.command()
-@click.argument("product", nargs=-1, required=True, type=FilePath(path_type=Path))
+@click.argument("product", nargs=-1, type=FilePath(path_type=Path))
+@click.option(
+    "--catalogue",
+    type=FilePath(path_type=Path),
+    help="Folder of a catalogue, in place of PRODUCT: a page to find products, each of which a "
+    "click opens.",
+)
 @click.option(
     "--kernels",
     multiple=True,
@@ -65,6 +71,7 @@ def _is_local(address: str) -> bool:
 )
 def explore(
     product: tuple[Path, ...],
+    catalogue: Path | None,
     kernels: tuple[Path, ...],
     calibration: Path | None,
     level: float | None,
@@ -77,8 +84,9 @@ def explore(
 ) -> None:
     """Explore PRODUCT... with the mouse, on a page in the browser.
 
-    Products of one observation are opened together. Only this computer reaches the page. Ctrl-C
-    ends it, and prints the code that makes the same figures and numbers.
+    Products of one observation are opened together. With --catalogue, the page finds products by
+    where their spectra looked, and opens them one by one. Only this computer reaches the page.
+    Ctrl-C ends it, and prints the code that makes the same figures and numbers.
     """
     from ..explore.starting import check_libraries
     from ..registration import register
@@ -87,29 +95,42 @@ def explore(
         raise click.UsageError(f"--address {address} lets others in: give a --token too")
     if token is not None and len(token) < _LEAST:
         raise click.UsageError(f"--token is too easily guessed: take {_LEAST} letters or more")
+    if catalogue is None and not product:
+        raise click.UsageError("give PRODUCT..., or --catalogue DIR")
+    if catalogue is not None:
+        of_products = {"PRODUCT": product, "--window": window, "--stars": stars}
+        for name, value in of_products.items():
+            if value not in (None, ()):
+                raise click.UsageError(f"--catalogue and {name} exclude each other")
     check_libraries()
     register()
     from ..explore.opening import Opening, absolute
-    from ..explore.page import in_browser
     from ..explore.serving import free_port, serve
 
-    opening = Opening(
-        [absolute(one) for one in product],
+    given = (
         [absolute(one) for one in kernels],
         None if calibration is None else absolute(calibration),
-        level,
-        window,
     )
-    session, without = opening.open(stars)
-    for text in without:
-        say(text)
+    if catalogue is not None:
+        from ..catalogue.explorer import pages as of_catalogue
+
+        pages, codes = of_catalogue(catalogue, *given, level)
+    else:
+        from ..explore.page import in_browser
+
+        opening = Opening([absolute(one) for one in product], *given, level, window)
+        session, without = opening.open(stars)
+        for text in without:
+            say(text)
+        pages, codes = {"/": lambda: in_browser(session)}, lambda: [session.code]
     if not port:
         port = free_port()
     click.echo(f"http://{'127.0.0.1' if _is_local(address) else address}:{port}")
     try:
-        serve({"/": lambda: in_browser(session)}, port, browser, address, token)
+        serve(pages, port, browser, address, token)
     except OSError as error:
         raise ArgumentError(
             f"cannot serve at {address}:{port} ({error.strerror or error}): give another --port"
         ) from error
-    click.echo(session.code)
+    for code in codes():
+        click.echo(code)
