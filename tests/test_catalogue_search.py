@@ -559,7 +559,8 @@ def test_the_command_says_that_there_is_no_pointing(unpointed):
     assert told[0] == "0 spectra"
     assert told[1] == (
         f"uvisxr: it is not known of {number} spectra whether 'body SATURN' holds or of {number} "
-        "spectra whether 'alt 0..5000 km' holds ('uvisxr catalogue info' counts products without pointing)"
+        "spectra whether 'alt 0..5000 km' holds ('uvisxr catalogue info' counts products without "
+        "pointing)"
     )
 
 
