@@ -196,6 +196,12 @@ def test_nothing_is_said_in_words(ds):
     assert said(ds, within={"lat": (89.9, 90)}) == ["no spectrum in any bin"]
 
 
+def test_the_planet_is_named_where_places_on_it_are_shown(ds):
+    rings = ds.assign_attrs(target="S RINGS", geometry_target="SATURN", name="")
+    assert keogram(rings, RANGE, by="lat").get_title().startswith("Saturn, ")
+    assert keogram(rings, RANGE, by="sza").get_title().startswith("Saturn's rings, ")
+
+
 def test_what_is_integrated_already(ds):
     light = ds.uvis.integrate(RANGE)
     np.testing.assert_allclose(

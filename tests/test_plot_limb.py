@@ -244,6 +244,15 @@ def test_within_and_other_fields(ds):
         np.testing.assert_allclose(one[0], light, rtol=1e-6)
 
 
+def test_the_planet_is_named_where_the_target_is_its_rings(ds, bins):
+    rings = {"target": "S RINGS", "geometry_target": "SATURN", "name": ""}
+    for one in (ds, bins):
+        assert limb(one.assign_attrs(rings), RANGE).get_title().startswith("Saturn, ")
+    spectra = ds.uvis.bin(by={"alt": ALT}).assign_attrs(rings)
+    assert spectra.uvis.plot.bins().get_title().startswith("Saturn, ")
+    assert spectra.uvis.plot.spectrum().get_title() == "Saturn"
+
+
 def test_a_logarithmic_scale(ds):
     ax = limb(ds, RANGE, xscale="log")
     assert ax.get_xscale() == "log"

@@ -193,7 +193,7 @@ def keogram(
         hatch(ax, _cells(across, at, left_out), look)
         notes.append(why_hatched(flags_of(ds).values[lost]))
     notes.append("" if full or not there else dot(ax, scale, look))
-    set_title(ax, heading(ds, profiles.range_of(ds), *notes))
+    set_title(ax, heading(ds, profiles.range_of(ds), *notes, by=(by,)))
     return ax
 
 
