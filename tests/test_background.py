@@ -485,6 +485,16 @@ def test_altitude_without_geometry(ds):
         ds.uvis.background(alt_min=1000)
 
 
+def test_altitudes_without_pointing(ds):
+    nowhere = (ds.quality.dims, np.full(ds.quality.shape, np.nan))
+    blind = ds.assign_coords(alt=nowhere, ra=nowhere)
+    with pytest.raises(ArgumentError, match="none is known for want of pointing") as raised:
+        blind.uvis.background(alt_min=1500)
+    assert "Lower alt_min" not in str(raised.value) and 'method="rtg"' in str(raised.value)
+    with pytest.raises(ArgumentError, match="for want of the places of the body"):
+        blind.assign_coords(ra=blind.ra.fillna(1.0)).uvis.background(alt_min=1500)
+
+
 def test_nothing_above_the_altitude(ds):
     with pytest.raises(ArgumentError, match="none lies above alt_min=1000"):
         located(ds, alt=np.zeros((30, 60))).uvis.background(alt_min=1000)

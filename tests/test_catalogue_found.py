@@ -582,6 +582,18 @@ def test_several_bodies_are_told(titan):
     uvisxr.open_found(table(rows, body=["TITAN", "", "", "TITAN"]))
 
 
+@pytest.mark.parametrize(
+    ("target", "body", "said"),
+    [("TITAN", "TITAN", "Titan"), ("S RINGS", "SATURN", "Saturn"), ("SATURN", "TITAN", "Titan")],
+)
+def test_profiles_name_the_body_that_places_are_on(titan, target, body, said):
+    rows = [(titan.labels[0], 0, pixel) for pixel in range(20, 23)]
+    given = table(rows, alt=np.array([100.0, 300.0, 500.0]), body=[body] * 3)
+    ds = uvisxr.open_found(given, [("calibrate", {"files": titan.calibration})])
+    bins = ds.assign_attrs(target=target).uvis.bin({"alt": [0, 200, 400, 600]})
+    assert bins.uvis.plot.limb().get_title().startswith(f"{said}, ")
+
+
 def test_an_archive_that_has_moved(titan, tmp_path):
     rows = drawn(list(titan.labels), 4, 60, (1, 2), seed=9)
     for path in titan.labels:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
@@ -509,6 +510,60 @@ def test_how_many_are_not_known(made):
         assert {*found.asked()} == {"channel", "ring_radius"}
 
 
+@pytest.fixture(scope="module")
+def unpointed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    """A catalogue of products without pointing, and its spectra."""
+    folder = tmp_path_factory.mktemp("unpointed") / "catalogue"
+    products, spectra = catalogues.tables(60, 3, 20, seed=1)
+    products = products.filter(pc.equal(products["pointing"], "none"))
+    spectra = spectra.filter(pc.is_null(spectra["ra"]))
+    with store.Writer(folder) as writer:
+        writer.commit(products, [spectra])
+    return folder, _plain(spectra)
+
+
+@pytest.mark.parametrize("what", [{"body": "SATURN"}, {"target": "SATURN"}, {"channel": "FUV"}])
+def test_what_is_not_known_for_want_of_pointing(unpointed, what):
+    folder, rows = unpointed
+    good = rows["quality"] == 0
+    assert good.any() and rows["ra"].isna().all() and {*rows["body"]} == {""}
+    for name in {*what} - {"body"}:
+        good &= rows[name] == what[name]
+    found = uvisxr.search(folder, **what, alt=(0, 5000), lat=(0, None))
+    assert len(found) == 0 and sum(found.without().values()) == 0
+    of_place = {"alt 0..5000 km", "lat 0.. degree", *(["body SATURN"] if "body" in what else [])}
+    unknown = {text: n for text, n in found.unknown().items() if n}
+    assert unknown == dict.fromkeys(of_place, good.sum())
+
+
+def test_what_is_not_known_of_some(made):
+    folder, rows, _ = made
+    low, high = 1e5, 2e5
+    found = uvisxr.search(folder, body="SATURN", alt=(low, high), dec=(None, 0), exclude=())
+    nowhere = (rows["body"] == "") & rows["target"].isin(["SATURN", "S RINGS"])
+    may = rows["primary"] & (rows["body"] != "SATURN") & (rows["ra"].isna() | nowhere)
+    low_dec, of_saturn = ~(rows["dec"] > 0), rows["body"] == "SATURN"
+    may_alt = rows["alt"].isna() | rows["alt"].between(low, high)
+    assert found.unknown() == {
+        "body SATURN": (may & low_dec).sum(),
+        "alt 100000..200000 km": ((may | of_saturn) & rows["alt"].isna() & low_dec).sum(),
+        "dec ..0 degree": ((may | of_saturn) & may_alt & rows["dec"].isna()).sum(),
+    }
+    assert min(found.unknown().values()) > 0
+
+
+def test_the_command_says_that_there_is_no_pointing(unpointed):
+    folder, rows = unpointed
+    number = (rows["quality"] == 0).sum()
+    told = run(folder, "--body", "saturn", "--alt", 0, 5000).splitlines()
+    assert told[0] == "0 spectra"
+    assert told[1] == (
+        f"uvisxr: it is not known of {number} spectra whether 'body SATURN' holds or of {number} "
+        "spectra whether 'alt 0..5000 km' holds ('uvisxr catalogue info' counts products without "
+        "pointing)"
+    )
+
+
 def test_an_empty_answer(made):
     found = uvisxr.search(made[0], alt=(1e9, None))
     assert len(found) == 0 and not found
@@ -767,8 +822,9 @@ def run(*words: object, code: int = 0) -> str:
 
 def test_the_command_says_what_is_not_known(made):
     none = run(made[0], "--target", "star", "--ring-radius", 90000, 120000).splitlines()[1]
-    rings = r"\d+ without 'ring_radius 90000..120000 km', which is not known of any of them"
-    assert re.search(rings, none)
+    rings = r"(\d+) without 'ring_radius 90000..120000 km' \(not known of (\d+)\)$"
+    (both,) = re.findall(rings, none)
+    assert both[0] == both[1]
 
 
 def test_the_table_shows_what_was_asked(made):
@@ -818,7 +874,7 @@ def test_command(made, tmp_path):
     empty = run(folder, "--where", "alt > 1e9").splitlines()
     assert empty[0] == "0 spectra"
     assert empty[1].startswith("uvisxr: there would be ")
-    assert re.search(r" without 'where alt > 1e9', which is not known of \d+ of them$", empty[1])
+    assert re.search(r" without 'where alt > 1e9' \(not known of \d+\)$", empty[1])
     for words in (["--time", "2008", "--count"], ["--time=2008", "--count"], ["--time", "2008"]):
         assert run(folder, *words, "--count").splitlines()[-1] == (
             f"{len(uvisxr.search(folder, time='2008'))}"

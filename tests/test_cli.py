@@ -7,6 +7,7 @@ import sys
 
 import click
 import dask
+import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
@@ -161,6 +162,20 @@ def test_process(product, tmp_path):
         xr.testing.assert_allclose(ds.radiance, expected.radiance)
         assert "background" in ds.attrs["history"]
     assert uvisxr.load_json(summary)["frames"] == 3
+
+
+def test_process_takes_the_background_of_the_date(product, tmp_path):
+    out = tmp_path / "out.nc"
+    result = run("process", product, "-o", out, "--background", "rtg", *OPTIONS)
+    assert result.exit_code == 0 and "is not measured from these data" in result.stderr
+    with xr.open_dataset(out) as ds:
+        assert ds.background_method == "rtg"
+        year = ds.time_start.dt.year.item(0) + ds.time_start.dt.dayofyear.item(0) / 365
+        expected = 4.64e-4 * np.exp(-0.0247 * (year - 2004))
+        np.testing.assert_allclose(ds.background, expected, rtol=2e-3)
+        np.testing.assert_allclose(ds.background_error, 0.1 * ds.background)
+    wrong = run("process", product, "-o", out, "--background", "gaps", *OPTIONS)
+    assert wrong.exit_code == 2 and "'gaps' is neither a number nor rtg" in wrong.stderr
 
 
 def test_process_into_a_compact_file(product, tmp_path):

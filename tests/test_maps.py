@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.flyby import flyby
+from helpers.flyby import flyby, without_pointing
 from helpers.sunlight import flat
 
 import uvisxr
@@ -619,3 +619,18 @@ def test_a_map_tells_when_it_was_seen(gone):
     assert attrs["time_coverage_start"] == "2005-09-14T20:00:00.000Z"
     attrs = ds.drop_vars((*ends, "time")).uvis.map(spacing=5.0).attrs
     assert "time_coverage_start" not in attrs
+
+
+def test_lack_of_pointing_is_said_and_nothing_advised_that_needs_it():
+    ds = flyby(n_pic=2)
+    blind = without_pointing(ds)
+    said = "of 120 spectra 120 have no pointing, .*; the kernels do not cover them$"
+    with pytest.raises(ArgumentError, match=said) as raised:
+        blind.uvis.map(wl_range=LIGHT)
+    assert "do not lie whole" not in str(raised.value)
+    steps = {"image", "map", "photometry", "predict_stars"}
+    pictures = {"picture", "keogram", "limb"}
+    assert steps <= {*overview.next_steps(ds)} and pictures <= {*overview.pictures(ds)}
+    assert not steps & {*overview.next_steps(blind)}
+    assert not pictures & {*overview.pictures(blind)}
+    assert overview.done(blind)["geometry"] == f"{ds.geometry_target}, no pointing"

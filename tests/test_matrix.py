@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -41,6 +42,23 @@ def test_a_matrix_gives_its_name(ds, tmp_path):
         assert f"(recipe='{NAME}_CAL_3', " in line
         assert f"{NAME}_CAL_3.LBL sha256:" in line
     assert ds.uvis.calibrate(files=matrix).attrs["recipe"] == f"{NAME}_CAL_3"
+
+
+def test_what_does_not_enter_is_not_stated(ds, tmp_path):
+    matrix = write_matrix(tmp_path, f"{NAME}_CAL_3")
+    done = ds.uvis.calibrate(files=matrix, recipe="pds", nan_interp="shape")
+    kept = json.loads(done.attrs["calibrate_arguments"])["sensitivity"]
+    assert kept == {"nan_interp": "shape", "evil_pixels": "mask", "own": ["files"]}
+    own = done.uvis.calibration_factor()
+    again = done.uvis.calibration_factor(files=matrix)
+    np.testing.assert_array_equal(own.calibration_factor, again.calibration_factor)
+    for one in (done, own, again):
+        line = one.attrs["history"].splitlines()[-1]
+        assert f"recipe='{NAME}_CAL_3'" in line and "'pds'" not in line
+        for name in ("wl_interp", "flat_field", "trend", "lyman_alpha"):
+            assert f"{name}=None" in line
+    with pytest.raises(ArgumentError, match="a matrix of the archive, which it does not keep"):
+        done.uvis.calibration_factor(trend=True)
 
 
 def test_matrix_of_another_observation(ds, tmp_path):

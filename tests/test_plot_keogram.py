@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.flyby import flyby
+from helpers.flyby import flyby, without_pointing
 from helpers.slow import rest_slow
 from matplotlib.colors import LogNorm
 
@@ -194,6 +194,18 @@ def test_nothing_is_said_in_words(ds):
     sky = ds.isel(pic=[0], pixel=[0, 1])
     assert said(sky) == ["no spectrum on the disk"]
     assert said(ds, within={"lat": (89.9, 90)}) == ["no spectrum in any bin"]
+
+
+@pytest.mark.parametrize("where", ["disk", "limb", "all"])
+def test_lack_of_pointing_is_said(ds, where):
+    ax = keogram(without_pointing(ds), RANGE, by="lat", where=where)
+    assert [t.get_text() for t in ax.texts] == ["no pointing"]
+
+
+def test_the_planet_is_named_where_places_on_it_are_shown(ds):
+    rings = ds.assign_attrs(target="S RINGS", geometry_target="SATURN", name="")
+    assert keogram(rings, RANGE, by="lat").get_title().startswith("Saturn, ")
+    assert keogram(rings, RANGE, by="sza").get_title().startswith("Saturn's rings, ")
 
 
 def test_what_is_integrated_already(ds):

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from helpers.flyby import flyby
+from helpers.flyby import flyby, without_pointing
 from matplotlib.colors import to_rgb
 
 from uvisxr.calibration.stored import _ARGUMENTS
@@ -242,6 +242,20 @@ def test_within_and_other_fields(ds):
     there = bins.brightness.notnull().any("alt_bin")
     for one, light in zip(profiles(ax), bins.brightness[there.values], strict=True):
         np.testing.assert_allclose(one[0], light, rtol=1e-6)
+
+
+def test_lack_of_pointing_is_said(ds):
+    ax = limb(without_pointing(ds), RANGE)
+    assert [t.get_text() for t in ax.texts] == ["no pointing"]
+
+
+def test_the_planet_is_named_where_the_target_is_its_rings(ds, bins):
+    rings = {"target": "S RINGS", "geometry_target": "SATURN", "name": ""}
+    for one in (ds, bins):
+        assert limb(one.assign_attrs(rings), RANGE).get_title().startswith("Saturn, ")
+    spectra = ds.uvis.bin(by={"alt": ALT}).assign_attrs(rings)
+    assert spectra.uvis.plot.bins().get_title().startswith("Saturn, ")
+    assert spectra.uvis.plot.spectrum().get_title() == "Saturn"
 
 
 def test_a_logarithmic_scale(ds):

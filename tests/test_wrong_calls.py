@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import IO
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import uvisxr
+from uvisxr.batch import cluster
 from uvisxr.simulate import Simulation
 
 
@@ -237,12 +241,30 @@ def test_script_without_guard_is_told_in_one_line(made, tmp_path):
         f'import uvisxr\ndef main():\n    {call}if __name__ == "__main__":\n    main()\n'
     )
     assert run(script).returncode == 0
+    shutil.rmtree(tmp_path / "out")
+    with script.open() as stream:
+        done = run(Path("-"), tmp_path, stream)
+    assert done.returncode == 1 and done.stderr.count("Traceback") == 1
+    assert done.stderr.splitlines()[-1].startswith("uvisxr.errors.UvisError: <stdin>: ")
 
 
-def run(script: Path) -> subprocess.CompletedProcess[str]:
+@pytest.mark.parametrize("name", ["<stdin>", "/dev/fd/1063"])
+def test_script_that_no_process_can_read_again_is_told_before_one_starts(name, monkeypatch):
+    main = ModuleType("__main__")
+    main.__file__ = name
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr("distributed.LocalCluster", None)
+    with pytest.raises(uvisxr.UvisError, match=rf"{name}: .*save it as a file.*processes=False"):
+        cluster.connect(None, 1, 0).__enter__()
+
+
+def run(
+    script: Path, folder: Path | None = None, stdin: IO[str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(script)],
-        cwd=script.parent,
+        cwd=folder or script.parent,
+        stdin=stdin,
         env=os.environ | {"PYTHONPATH": str(Path(uvisxr.__file__).parents[1])},
         capture_output=True,
         text=True,

@@ -256,7 +256,14 @@ def _candidates(ds: xr.Dataset, alt_min: float | None, pixels: Pixels | None) ->
                 "pixels="
             )
         sightlines.check_geometry(ds, "background")
-        lowest = ds[name].min([d for d in ds[name].dims if d not in DIMS], skipna=False)
+        lowest = ds[name].min([d for d in ds[name].dims if d not in DIMS], skipna=False).compute()
+        if lowest.size and not np.isfinite(lowest.values).any():
+            what = "pointing" if sightlines.lack_pointing(ds) else "the places of the body"
+            raise ArgumentError(
+                f"alt_min={alt_min} needs altitudes, and none is known for want of {what} in the "
+                "kernels: give ds.uvis.geometry(kernels=...) others, list the spectra with "
+                'pixels=, set level=, or take method="rtg"'
+            )
         chosen &= (lowest > alt_min).transpose(*DIMS).values
     if not chosen.any():
         raise ArgumentError(

@@ -154,3 +154,9 @@ def _light(fields: dict[str, np.ndarray]) -> np.ndarray:
     cosine = np.maximum(np.cos(np.deg2rad(fields["sza"][..., 0])), 0.0)
     haze = np.exp(-np.maximum(fields["alt"][..., 0], 0.0) / 300.0)
     return (0.2 + 2.0 * cosine) * haze + 0.02
+
+
+def without_pointing(ds: xr.Dataset) -> xr.Dataset:
+    """The same as it is without pointing: nothing is known of where the pixels look."""
+    names = [name for field in _FIELDS for name in (field, f"{field}_corners") if name in ds]
+    return ds.assign_coords({name: xr.full_like(ds[name], np.nan, dtype=float) for name in names})

@@ -307,9 +307,18 @@ def _check_script() -> None:
     Raises
     ------
     UvisError
-        The script calls from its own level, under no such `if`.
+        The script calls from its own level, under no such `if`; or it is in no file that another
+        process could read.
     """
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    main = sys.modules.get("__main__")
+    script = getattr(main, "__file__", None)
+    if not _is_forked() and getattr(main, "__spec__", None) is None and not _is_readable(script):
+        raise UvisError(
+            f"{script}: the processes of a batch run the script again, and it is in no file that "
+            "they can read, as one from stdin: save it as a file, with what it does under `if "
+            '__name__ == "__main__":`, or work in this process, by '
+            "client=distributed.Client(processes=False)"
+        )
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not (
         frame.f_code.co_name == "<module>" and frame.f_code.co_filename == script
@@ -333,6 +342,22 @@ def _check_script() -> None:
             f"{script}, line {line}: the processes of a batch run the script again: put this line, "
             'and all that it needs, under `if __name__ == "__main__":`'
         )
+
+
+def _is_forked() -> bool:
+    """Whether processes are copies of this one, which run nothing again."""
+    import dask
+
+    return bool(dask.config.get("distributed.worker.multiprocessing-method", "") == "fork")
+
+
+def _is_readable(script: str | None) -> bool:
+    """Whether a spawned process can read the main script, if there is one, again.
+
+    Pipes can be read but once, and those of the shell, as in `python <(cat script.py)`, are this
+    process's own.
+    """
+    return script is None or Path(script).is_file()
 
 
 def _version() -> str:

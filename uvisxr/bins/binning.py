@@ -197,7 +197,10 @@ def bin(  # noqa: A001 - what users type
     if listed:
         variables[f"member_{single.DIM}"] = variables.pop("member_pic")
         del variables["member_pixel"]
-    result = xr.Dataset(variables, coordinates, ds.attrs | _coverage(ds, members))
+    attrs = ds.attrs | _coverage(ds, members)
+    if body := single.only_body(ds):
+        attrs.setdefault("geometry_target", body)
+    result = xr.Dataset(variables, coordinates, attrs)
     return history.used(conventions.apply(result), took=took)
 
 

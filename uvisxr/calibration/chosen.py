@@ -27,6 +27,9 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
     }
 )
 
+#: Those that a matrix of the archive takes the place of.
+IN_MATRIX = ("recipe", "wl_interp", "flat_field", "trend", "lyman_alpha")
+
 #: Arguments of `calibrate` that a dataset cannot keep, and what they were.
 _OWN = {
     "recipe": "a recipe of your own",
@@ -38,7 +41,7 @@ _OWN = {
 def kept(
     choices: Mapping[str, Any], table: object, treatment: str, files: str | Path | None
 ) -> dict[str, Any]:
-    """What a calibrated dataset keeps of its choices, for JSON.
+    """What a calibrated dataset keeps of its choices, for JSON: those that entered.
 
     Parameters
     ----------
@@ -50,15 +53,22 @@ def kept(
         Of evil pixels, as it was done.
     files : path or None
     """
-    recipe = choices["recipe"]
+    entered = {name: choices[name] for name in choices if name not in replaced(files)}
+    recipe = entered.get("recipe")
     lost = {
         "recipe": isinstance(recipe, Recipe) and recipe not in RECIPES.values(),
         "evil_response": table is not None and treatment == "response",
-        "files": files is not None and matrix.is_product(files),
+        "files": bool(replaced(files)),
     }
-    name = recipe.name if isinstance(recipe, Recipe) else recipe
-    of_call = {"recipe": name, "evil_pixels": treatment}
-    return {**choices, **of_call, "own": [key for key, is_lost in lost.items() if is_lost]}
+    if isinstance(recipe, Recipe):
+        entered["recipe"] = recipe.name
+    own = [key for key, is_lost in lost.items() if is_lost]
+    return entered | {"evil_pixels": treatment, "own": own}
+
+
+def replaced(files: str | Path | None) -> tuple[str, ...]:
+    """Names of choices that do not enter with such calibration files."""
+    return IN_MATRIX if files is not None and matrix.is_product(files) else ()
 
 
 def own(told: Mapping[str, Any]) -> list[str]:

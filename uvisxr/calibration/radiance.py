@@ -159,9 +159,9 @@ def calibrate(
         cache of `uvisxr calibration fetch`.
 
         A matrix replaces everything but errors, filling and `evil_pixels`: `recipe`, `wl_interp`,
-        `flat_field` and `trend` do not enter, and the attribute `recipe` and the history give its
-        name. It comes without errors; the laboratory's relative error at each wavelength stands for
-        them.
+        `flat_field` and `trend` do not enter and are not kept: the attribute `recipe` and the
+        history give its name. It comes without errors; the laboratory's relative error at each
+        wavelength stands for them.
 
     Returns
     -------
@@ -265,7 +265,8 @@ def calibrate(
         stored = replace(stored, ds=filled)
     _warn_of_holes(stored, options.evil_pixels)
     took, read = evil.said(options.evil_pixels)
-    return history.used(_computed(stored), (*used, *read), took=took | {"recipe": name})
+    took |= dict.fromkeys(chosen.replaced(files)) | {"recipe": name}
+    return history.used(_computed(stored), (*used, *read), took=took)
 
 
 @history.step("calibration_factor")
@@ -350,7 +351,7 @@ def calibration_factor(
     out = _with_factor(ds, found.sensitivity, found.error, found.weight)
     out = out.assign_coords(evil=_term_coords(ds, found)["evil"]).assign_attrs(recipe=name)
     took, read = evil.said(options.evil_pixels)
-    took = choices | took | {"recipe": name}
+    took = choices | took | dict.fromkeys(chosen.replaced(files)) | {"recipe": name}
     return history.used(conventions.apply(out), (*used, *read), took=took)
 
 

@@ -51,6 +51,9 @@ COLUMNS: dict[str, Column] = {**PRODUCTS, **SPECTRA}
 #: Those that a row of `spectra` has not.
 OF_PRODUCT = tuple(name for name in PRODUCTS if name not in SPECTRA)
 
+#: Those that no row is without.
+_ALWAYS_KNOWN = frozenset({"product", "channel", "slit", "target"})
+
 #: Columns of products that tell how reading one went.
 _OF_READING = frozenset({"status", "step", "error"})
 
@@ -77,6 +80,8 @@ class Term(NamedTuple):
         Whether a file can have rows of which it holds.
     flags : bool
         Whether it is that by which spectra with quality flags are left out.
+    unknown : duckdb.Expression, optional
+        Of which rows it is not known whether it holds, if not of those of which `holds` is null.
     """
 
     said: str
@@ -84,6 +89,17 @@ class Term(NamedTuple):
     columns: frozenset[str]
     may: Callable[[File], bool]
     flags: bool = False
+    unknown: duckdb.Expression | None = None
+
+    def is_unknown(self) -> duckdb.Expression:
+        """Of a row: whether it is not known whether it holds."""
+        return self.holds.isnull() if self.unknown is None else self.unknown
+
+    def possible(self) -> Term:
+        """The condition that it holds, or is not known to fail."""
+        # Files tell nothing of what is not known.
+        may = self.may if self.columns <= _ALWAYS_KNOWN else _any
+        return self._replace(holds=self.holds | self.is_unknown(), may=may)
 
 
 @dataclass(frozen=True)
@@ -126,11 +142,11 @@ class Question:
         return Question((first, *others[: place - 1], *others[place:]), {})
 
     def unknown_of(self, place: int) -> Question:
-        """The same where one condition is neither true nor false: what it is on is not known."""
+        """Where one condition is neither true nor false, and no other is known to be false."""
         term = self.terms[place]
-        others = self.without(place)
-        unknown = Term("", term.holds.isnull(), term.columns, _any)
-        return Question((*others.terms, unknown), {})
+        others = [other.possible() for other in self.without(place).terms]
+        unknown = Term("", term.is_unknown(), term.columns, _any)
+        return Question((*others, unknown), {})
 
     @property
     def of_reading(self) -> duckdb.Expression | None:
@@ -295,7 +311,13 @@ def _body(name: str | None) -> Term:
     """Rows of one body, or the one primary row that each spectrum has."""
     if name is None:
         return Term("", _column("primary"), frozenset({"primary"}), _any)
-    return _of_names("body", (name,), lambda file: file.body == name)
+    term = _of_names("body", (name,), lambda file: file.body == name)
+    # A spectrum has rows of the bodies in view where it has pointing, and one of its target's body
+    # where that has a place.
+    rings = (one for one, planet in targets.PLANETS_OF_RINGS.items() if planet == name)
+    own = _of_names("target", (name, *rings)).holds & (_column("body") == _constant("", "body"))
+    unknown = _column("primary") & ~term.holds & (_column("ra").isnull() | own)
+    return term._replace(unknown=unknown)
 
 
 def _of_names(column: str, names: tuple[str, ...], may: Callable[[File], bool] = _any) -> Term:

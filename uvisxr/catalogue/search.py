@@ -96,10 +96,11 @@ class Found:
         return {text: len(self._without(k)) for k, text in self._said().items()}
 
     def unknown(self) -> dict[str, int]:
-        """Of how many of the spectra that `without` counts it is not known whether it holds.
+        """Of how many spectra it is not known whether each of the conditions holds.
 
-        What a condition is on has no value there: the latitude of spectra without pointing, the
-        ring radius where no ring is crossed.
+        What it is on has no value there: the latitude or the bodies in view of spectra without
+        pointing, the ring radius where no ring is crossed. Spectra of which another condition is
+        known to fail do not count; those of which others are not known either do.
         """
         told = self._said().items()
         return {text: len(Found(self._snapshot, self._question.unknown_of(k))) for k, text in told}

@@ -19,12 +19,29 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+#: The background that is that of the date, as of `ds.uvis.background(method=...)`.
+_RTG = "rtg"
+
 #: Elements (exposure x pixel x wavelength) processed at once; bounds the memory of `process`.
 _BLOCK_ELEMENTS = 2**20
 
 
 #: Endings of names of NetCDF files.
 _NETCDF = (".nc", ".nc4", ".cdf", ".netcdf")
+
+
+class _Level(click.types.FloatParamType):
+    """A number, or "rtg", which stands for the level of the date."""
+
+    name = "level"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == _RTG:
+            return value
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is neither a number nor {_RTG}.", param, ctx)
 
 
 def _one_of(
@@ -69,9 +86,10 @@ def _one_of(
 @click.option(
     "--background",
     "level",
-    type=float,
-    help="Background, count/s per detector pixel; none is subtracted without it. It was about "
-    "4.64e-4 exp(-0.0247 (year - 2004)), by figure 3.1 of the users guide.",
+    type=_Level(),
+    metavar=f"LEVEL|{_RTG}",
+    help="Background, count/s per detector pixel; none is subtracted without it. "
+    f"{_RTG}: 4.64e-4 exp(-0.0247 (year - 2004)) +- 10 %, by figure 3.1 of the users guide.",
 )
 @click.option(
     "--calibration",
@@ -122,7 +140,7 @@ def process(
     window: int | None,
     kernels: tuple[Path, ...],
     optics: str | None,
-    level: float | None,
+    level: float | str | None,
     files: Path | None,
     smooth: bool | None,
     **options: Any,
@@ -168,7 +186,9 @@ def process(
         ds = ds.assign(counts=ds.counts.chunk(pic=exposures))
         if kernels:
             ds = ds.uvis.geometry(kernels=kernels, optics=optics)
-        if level is not None:
+        if level == _RTG:
+            ds = ds.uvis.background(method=_RTG)
+        elif level is not None:
             ds = ds.uvis.background(level=level)
         calibrated: xr.Dataset = ds.uvis.calibrate(
             files=files, smooth="auto" if smooth is None else smooth, **options

@@ -199,25 +199,30 @@ def _shown(columns: tuple[str, ...], found: Found, known: Collection[str]) -> tu
 
 
 def _why_none(found: Found) -> str:
-    """Which conditions an empty answer is empty for."""
+    """Which conditions an empty answer is empty for, and which are not known to hold or not."""
     without = found.without()
     unknown = found.unknown()
     enough = [
-        f"{count} without '{text}'{_of_unknown(unknown[text], count)}"
+        f"{count} without '{text}'" + (f" (not known of {unknown[text]})" if unknown[text] else "")
         for text, count in without.items()
         if count
     ]
-    if enough:
-        return f"there would be {' or '.join(enough)}"
+    rest = [
+        f"of {unknown[text]} spectra whether '{text}' holds"
+        for text, count in without.items()
+        if unknown[text] and not count
+    ]
+    parts = [f"there would be {' or '.join(enough)}"] if enough else []
+    if rest:
+        parts.append(
+            f"it is not known {' or '.join(rest)} ('uvisxr catalogue info' counts products "
+            "without pointing)"
+        )
+    if parts:
+        return "; ".join(parts)
     if len(without) > 1:
         return "nothing is found without any one of the conditions either: leave out several"
     return "the catalogue has no spectra, or none but those of other bodies"
-
-
-def _of_unknown(unknown: int, count: int) -> str:
-    if not unknown:
-        return ""
-    return f", which is not known of {'any' if unknown == count else unknown} of them"
 
 
 def _listed(table: Any, count: int, one: str, several: str) -> str:

@@ -159,7 +159,7 @@ def done(ds: xr.Dataset) -> dict[str, str]:
     }
     how = {
         "open": "calibration matrix" if "calibration_matrix" in names else "",
-        "geometry": str(attrs.get("geometry_target", "")),
+        "geometry": _geometry(ds),
         "rebin": _summed(ds),
         "background": _background(ds),
         "calibrate": str(attrs.get("recipe", "")),
@@ -173,7 +173,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
     names, pixels = set(map(str, ds.variables)), {"pic", "pixel"} <= set(ds.dims)
     window = {"line", "band", "et", "exposure"} <= names
     counts, spectra = (_has_spectra(ds, name) for name in ("counts", "radiance"))
-    seen, integrated = _has_geometry(ds), "brightness" in names
+    seen, integrated = _has_geometry(ds) and not _is_blind(ds), "brightness" in names
     lit = "heliocentric_distance" in names and {"channel", "slit"} <= ds.attrs.keys()
     listed, did = is_list(ds), done(ds)
     whole = not {"radiance", "rate", "lon", "ra", "star_count"} & names
@@ -213,6 +213,8 @@ def pictures(ds: xr.Dataset) -> list[str]:
     light = "radiance" in ds or "brightness" in ds
     signal = pixels and (_has_spectra(ds, "radiance", "counts") or "brightness" in ds)
     placed = seen and {"line", "band"} <= set(ds.variables)
+    # Bodies and what is near them are drawn without pointing too.
+    seen = seen and not _is_blind(ds)
     can = {
         "quicklook": signal,
         "geometry": placed,
@@ -237,6 +239,12 @@ def _has_spectra(ds: xr.Dataset, *names: str) -> bool:
 def _has_geometry(ds: xr.Dataset) -> bool:
     """Whether the dataset says where its pixels look: not as means of bins."""
     return "geometry" in done(ds) and "ra_corners" in ds.variables
+
+
+def _is_blind(ds: xr.Dataset) -> bool:
+    """Whether no exposure has pointing, as far as that is told without computing it."""
+    ra = _values(ds, "ra")
+    return ra is not None and ra.size > 0 and not np.isfinite(ra).any()
 
 
 def _is_integrated(ds: xr.Dataset) -> bool:
@@ -266,6 +274,11 @@ def _values(ds: xr.Dataset, name: str, kind: str = "iuf") -> np.ndarray | None:
 
 def _summed(ds: xr.Dataset) -> str:
     return f"up to {ds.attrs.get('summed', 1)} transmitted counts in each"
+
+
+def _geometry(ds: xr.Dataset) -> str:
+    said = [str(ds.attrs.get("geometry_target", "")), "no pointing" if _is_blind(ds) else ""]
+    return ", ".join(word for word in said if word)
 
 
 def _background(ds: xr.Dataset) -> str:

@@ -78,6 +78,16 @@ def as_exposures(ds: xr.Dataset) -> xr.Dataset:
     return found
 
 
+def only_body(ds: xr.Dataset) -> str:
+    """The body that the places of found spectra are on; empty if they are several, or not told."""
+    body = ds.variables.get("body")
+    if body is None or body.dtype.kind != "U":
+        return ""
+    # What looks at none has no places either.
+    names = {str(name) for name in np.unique(body.values)} - {""}
+    return names.pop() if len(names) == 1 else ""
+
+
 def masks(ds: xr.Dataset, pixels: Any) -> Any:
     """Masks over the spectra of a dataset, or a list of them, as those of exposures of one pixel.
 

@@ -18,7 +18,8 @@ from matplotlib.text import Text
 
 from ..dataset import instants
 from ..dataset.bits import QUALITY_FLAGS
-from ..targets import PLANETS_OF_RINGS
+from ..dataset.single import only_body
+from ..targets import PLANETS_OF_RINGS, canonical
 from .style import Style
 
 #: Units as written in pictures.
@@ -39,6 +40,9 @@ _NARROW = 4.0
 
 #: Part of the room for a title that it takes.
 _TAKEN = 0.97
+
+#: Fields that are places on an ellipsoid, or above it.
+_PLACES = frozenset({"alt", "lat", "lon", "lt"})
 
 #: Keeps together what belongs together where a text is wrapped.
 _TIE = "\N{NO-BREAK SPACE}"
@@ -110,12 +114,17 @@ def product(ds: xr.Dataset) -> str:
     return str(ds.attrs.get("name", ""))
 
 
-def body(ds: xr.Dataset) -> str:
-    """Name of the target as written in pictures; "" if the observation's name has it."""
-    name, target = (str(ds.attrs.get(key) or "") for key in ("geometry_target", "target"))
+def body(ds: xr.Dataset, by: Iterable[str] = ()) -> str:
+    """Name of the target as written in pictures; "" if the observation's name has it.
+
+    Of what is shown `by` a place on the body, or above it, that is the planet of rings too.
+    """
+    name = str(ds.attrs.get("geometry_target") or only_body(ds))
+    target = canonical(str(ds.attrs.get("target") or ""))
     # The geometry of rings is that of their planet; a map is of the planet itself.
-    rings = PLANETS_OF_RINGS.get(target) == name and "map_projection" not in ds.attrs
-    name = target if rings or not name else name
+    placed = "map_projection" in ds.attrs or not _PLACES.isdisjoint(by)
+    name = target if not name or (PLANETS_OF_RINGS.get(target) == name and not placed) else name
+    name = PLANETS_OF_RINGS.get(name, name) if placed else name
     planet = PLANETS_OF_RINGS.get(name)
     name = f"{planet}'s rings".capitalize() if planet else name.title()
     return "" if product(ds).lower().startswith(name.lower()) else literal(name)
@@ -143,9 +152,13 @@ def span(ds: xr.Dataset) -> str:
     return f"{begin} – {end}{_TIE}UTC"
 
 
-def heading(ds: xr.Dataset, *more: str) -> str:
-    """A title: the body, when it was observed, the observation's name, and what else is given."""
-    parts = body(ds), span(ds), literal(product(ds)), *more
+def heading(ds: xr.Dataset, *more: str, by: Iterable[str] = ()) -> str:
+    """A title: the body, when it was observed, the observation's name, and what else is given.
+
+    `by`: fields that are axes of the picture, besides those that a dataset of bins is binned by.
+    """
+    bins = (str(dim).removesuffix("_bin") for dim in ds.dims if str(dim).endswith("_bin"))
+    parts = body(ds, (*by, *bins)), span(ds), literal(product(ds)), *more
     return ", ".join(part for part in parts if part)
 
 

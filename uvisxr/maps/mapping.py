@@ -183,7 +183,8 @@ def map(  # noqa: A001
     used = whole & (seen.fields["ems"] <= ems_max)
     good, known = kept(ds, exclude), np.isfinite(light.value)
     if not (used & good & known).any():
-        raise ArgumentError(_why(asked, view, used, whole, good, known))
+        pointed = np.isfinite(views.corners(ds)).all(axis=(2, 3))
+        raise ArgumentError(_why(asked, view, pointed, used, whole, good, known))
     used = used & good & known
     warn_of_sums(ds, view, used)
 
@@ -521,6 +522,7 @@ def _pole(grid: Grid) -> str:
 def _why(
     asked: _Asked,
     view: views.Views,
+    pointed: np.ndarray,
     used: np.ndarray,
     whole: np.ndarray,
     good: np.ndarray,
@@ -529,7 +531,8 @@ def _why(
     """Why there is nothing to map, and what to do about what concerns the most of it."""
     shell = f"{view.name} at {asked.altitude:g} km"
     reasons = [
-        (~whole, f"do not lie whole on {shell}", "see altitude= and body="),
+        (~pointed, "have no pointing", "the kernels do not cover them"),
+        (pointed & ~whole, f"do not lie whole on {shell}", "see altitude= and body="),
         (whole & ~used, f"are beyond ems_max={asked.ems_max:g}", "see ems_max="),
         (~good, "are flagged", "see exclude= and ds.quality"),
         (~known, "have no value", "see wl_range= and ds.quality"),

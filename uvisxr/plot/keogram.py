@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter
 
 from .. import calls, checks
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
+from ..dataset.checking.sightlines import lack_pointing
 from ..dataset.fields import SIGHTLINE
 from ..drawing.colours import colour_bar, colours, drawable, extend, limits, robust_norm
 from ..drawing.style import Style, drawing
@@ -193,7 +194,7 @@ def keogram(
         hatch(ax, _cells(across, at, left_out), look)
         notes.append(why_hatched(flags_of(ds).values[lost]))
     notes.append("" if full or not there else dot(ax, scale, look))
-    set_title(ax, heading(ds, profiles.range_of(ds), *notes))
+    set_title(ax, heading(ds, profiles.range_of(ds), *notes, by=(by,)))
     return ax
 
 
@@ -333,6 +334,6 @@ def _why(
 ) -> str:
     """Why nothing is drawn."""
     places = {"disk": "no spectrum on the disk", "limb": "no spectrum beside the disk"}
-    if where in places and not _where(ds, where).any():
+    if where in places and not _where(ds, where).any() and not lack_pointing(ds):
         return places[where]
     return profiles.why_empty(ds, keep, exclude)

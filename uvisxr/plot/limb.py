@@ -171,7 +171,7 @@ def limb(
     ax = common.new_axes(ax, figsize=_SIZE)
     # How much room a legend has depends on what is around the axes.
     set_label(ax.xaxis, caption("brightness", "kR"))
-    title = partial(heading, ds, profiles.range_of(light))
+    title = partial(heading, ds, profiles.range_of(light), by=("alt",))
     set_title(ax, title())
     found.draw(ax, look, look["map"]["cmap"] if cmap is None else cmap, xscale, title)
     if not np.isfinite(found.means.value).any():

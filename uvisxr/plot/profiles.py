@@ -16,6 +16,7 @@ from ..bins.binning import bin as binned
 from ..bins.edges import Edges
 from ..calibration.stored import holds_total
 from ..dataset.bits import QualityFlag
+from ..dataset.checking.sightlines import lack_pointing
 from ..dataset.fields import SIGHTLINE, sightline
 from ..drawing.texts import angstroms, why_left_out, why_nothing
 from ..errors import ArgumentError
@@ -153,7 +154,9 @@ def why_empty(
     known = np.isfinite(ds["brightness"].transpose("pic", "pixel").values)
     if not known.any():
         return why_nothing(ds)
-    return "no spectrum in any bin" if (known & keep).any() else why_left_out(ds, exclude)
+    if not (known & keep).any():
+        return why_left_out(ds, exclude)
+    return "no pointing" if lack_pointing(ds) else "no spectrum in any bin"
 
 
 def draw_common(

@@ -18,6 +18,12 @@ from .frame import along_pic, bins, setup_of
 FIELDS = (*SIGHTLINE, *(f"{name}_corners" for name in SIGHTLINE))
 
 
+def lack_pointing(ds: xr.Dataset) -> bool:
+    """Whether a dataset has directions of its spectra, none of which is known."""
+    there = [ds.variables[name] for name in ("ra", "ra_corners") if name in ds.variables]
+    return bool(there) and not any(np.isfinite(variable.values).any() for variable in there)
+
+
 def check_corners(ds: xr.Dataset, step: str, names: Iterable[str]) -> None:
     """Refuse corners of pixels that are not the four of them, in their order."""
     of_corners = [name for name in names if name.endswith("_corners")]
