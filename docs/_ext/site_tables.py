@@ -285,6 +285,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "UVISXR_URL_GENERIC_KERNELS": "Mirror of NAIF's generic kernels: the planets' ephemeris.",
     "UVISXR_URL_CALIBRATION": "Mirror of the calibration files at the PDS Atmospheres Node.",
     "UVISXR_URL_STARS": "Mirror of the star catalogue TD-1 at the CDS.",
+    "UVISXR_EXPLORE_TOKEN": "Password of the pages of `uvisxr explore`, where `--token` does not "
+    "say; without either only this computer reaches them.",
     "UVISXR_FETCH_FLOOR": "The least that a server may send, bytes a second, before it is given "
     "up: 500 without it; 0 bears with any.",
     "UVISXR_FETCH_LONGEST": "The longest that a file may take, s; without it, any time.",

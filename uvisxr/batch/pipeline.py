@@ -64,7 +64,7 @@ from ..files import absolute, read_beginning, real, utf16
 from .hints import expected, fits, takes_path
 
 #: Methods that write files or keep state outside the dataset, and so are not reduction steps.
-_NOT_STEPS = frozenset({"to_netcdf", "to_json", "to_fits", "backplanes"})
+_NOT_STEPS = frozenset({"to_netcdf", "to_json", "to_fits", "backplanes", "explore"})
 
 
 #: The entry that has FITS files written.

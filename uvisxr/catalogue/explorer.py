@@ -249,7 +249,7 @@ class Explorer:
     def main(self) -> Any:
         """All but the filters."""
         theme = "dark_minimal" if self._theme == "dark" else None
-        copy = pn.widgets.Button(name="Copy the code", button_type="primary", margin=(4, 10))
+        copy = pn.widgets.Button(label="Copy the code", color="primary", margin=(4, 10))
         copy.js_on_click(args={"area": self.code}, code=_COPY)
         code = pn.Card(copy, self.code, title="Code", sizing_mode="stretch_width", margin=(12, 6))
         table = pn.Column(self.products, scroll=True, max_height=420, sizing_mode="stretch_width")
@@ -333,7 +333,7 @@ def _query() -> dict[str, str]:
 
 def _template(title: str, main: Any, sidebar: Sequence[Any] = ()) -> Any:
     return pn.template.FastListTemplate(
-        title=title,
+        title=escape(title),
         design=Fast,
         font="system-ui, sans-serif",
         sidebar=list(sidebar),

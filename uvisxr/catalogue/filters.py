@@ -40,7 +40,7 @@ _PARTS = {"both": None, "disk": True, "limb": False}
 _STRETCHED: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (3, 5)}
 
 #: Of several buttons it is seen which one holds.
-_OUTLINED = {"button_type": "primary", "button_style": "outline"}
+_OUTLINED = {"color": "primary", "variant": "outline"}
 
 
 class Filters:
@@ -63,20 +63,20 @@ class Filters:
             start, stop = (when.astype("M8[D]").item() for when in (info.start, info.stop))
             span = {"start": start, "end": stop}
         self.widgets: dict[str, Any] = {
-            "target": select(name="Target", options={"any": "", **targets}, **_STRETCHED),
+            "target": select(label="Target", options={"any": "", **targets}, **_STRETCHED),
             "body": select(
-                name="Body that it is about",
+                label="Body that it is about",
                 options={"that of the target": "", **{name: name for name in bodies}},
                 **_STRETCHED,
             ),
             "channel": pn.widgets.RadioButtonGroup(
-                name="Channel",
+                label="Channel",
                 **_OUTLINED,
                 options={"both": "", **{name: name for name in get_args(ChannelName)}},
                 **_STRETCHED,
             ),
             "slit": select(
-                name="Slit",
+                label="Slit",
                 options={
                     "any": "",
                     **{name.replace("_", " ").lower(): name for name in SLITS},
@@ -84,7 +84,7 @@ class Filters:
                 **_STRETCHED,
             ),
             "part": pn.widgets.RadioButtonGroup(
-                name="Where the line of sight passes",
+                label="Where the line of sight passes",
                 options=list(_PARTS),
                 **_OUTLINED,
                 **_STRETCHED,
@@ -93,15 +93,15 @@ class Filters:
         for name, said in RANGES.items():
             for end in ("from", "to"):
                 self.widgets[f"{name}_{end}"] = text(
-                    name=said if end == "from" else "to",
+                    label=said if end == "from" else "to",
                     max_length=_LETTERS,
                     placeholder="any",
                     **_STRETCHED,
                 )
         for end in ("from", "to"):
-            self.widgets[f"time_{end}"] = day(name=f"Time {end}", **span, **_STRETCHED)
-        self._clear = pn.widgets.Button(name="Clear all", **_STRETCHED)
-        self._anywhere = pn.widgets.Button(name="All places", **_STRETCHED)
+            self.widgets[f"time_{end}"] = day(label=f"Time {end}", **span, **_STRETCHED)
+        self._clear = pn.widgets.Button(label="Clear all", **_STRETCHED)
+        self._anywhere = pn.widgets.Button(label="All places", **_STRETCHED)
         self._clear.on_click(lambda event: self.clear())
         self._anywhere.on_click(lambda event: self.look_at(None, None))
         self._usual = {name: widget.value for name, widget in self.widgets.items()}

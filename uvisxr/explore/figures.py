@@ -8,7 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from bokeh.events import MouseLeave, MouseMove, RangesUpdate, SelectionGeometry, Tap
+from bokeh.events import MouseLeave, MouseMove, Press, RangesUpdate, SelectionGeometry, Tap
 from bokeh.models import (
     BasicTickFormatter,
     BoxAnnotation,
@@ -124,7 +124,9 @@ class Figures:
         fig.add_tools(box, LassoSelectTool(description="Lasso: select spectra"))
         fig.toolbar.active_drag, fig.toolbar.logo = box, None
         fig.toolbar_location = "above"
-        fig.on_event(Tap, self._on_tap)
+        # A click that takes its time is a press to bokeh.
+        for event in (Tap, Press):
+            fig.on_event(event, self._on_tap)
         fig.on_event(MouseMove, self._on_move)
         fig.on_event(MouseLeave, lambda event: self.point(None, None))
         fig.on_event(SelectionGeometry, self._on_select)

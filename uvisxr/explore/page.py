@@ -133,9 +133,9 @@ class Page:
                 ("to", session.pixel, -1),
             )
         ]
-        self.select = pn.widgets.Button(label="Select", **wide)
+        self.select = pn.widgets.Button(label="Select these", **wide)
         self.toggle = pn.widgets.Button(label="Set or clear the flag", **wide)
-        self.copy = pn.widgets.Button(label="Copy the code", button_type="primary", **wide)
+        self.copy = pn.widgets.Button(label="Copy the code", color="primary", **wide)
         self.area = pn.widgets.TextAreaInput(
             label="Code that does the same",
             value="",
@@ -285,7 +285,9 @@ class Page:
         figures = [pn.pane.Bokeh(fig, theme=theme) for fig in left]
         sky = self.figures.picture
         nothing = f"No picture of the sky: {self.session.sky}"
-        picture = pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(nothing)
+        picture = (
+            pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(escape(nothing))
+        )
         side = pn.Column(picture, self.told, width=500)
         code = pn.Card(
             pn.Column(pn.Row(self.copy), self.area, sizing_mode="stretch_width"),
@@ -347,7 +349,8 @@ def in_browser(session: State) -> Any:
     page = Page(session)
     name = str(session._ds.attrs.get("name", "")) or "uvisxr"
     return pn.template.FastListTemplate(
-        title=f"uvisxr: {name}",
+        # The template takes it for code of the page.
+        title=escape(f"uvisxr: {name}"),
         design=Fast,
         font="system-ui, sans-serif",
         sidebar=[page.controls()],
