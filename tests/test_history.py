@@ -293,7 +293,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 #: Methods that give no dataset.
-NO_STEPS = {"image", "flagged", "evil_share", "utc", "to_netcdf", "to_json", "to_fits"}
+NO_STEPS = {"image", "explore", "flagged", "evil_share", "utc", "to_netcdf", "to_json", "to_fits"}
 
 
 def steps() -> dict[str, Callable[..., xr.Dataset]]:

@@ -73,7 +73,7 @@ def explore(ds: xr.Dataset, stars: str | Path | None = None) -> Session:
     >>> session.toggle(6, 30, "star")
     >>> session.bins.n.values
     array([82], dtype=int32)
-    >>> print(session.code.splitlines()[-4])
+    >>> print(session.code.splitlines()[-3])
     ds.uvis.plot.evolution((1450.0, 1800.0), cmap="viridis")
     """
     check_libraries()
