@@ -26,7 +26,7 @@ from bokeh.plotting import figure
 from matplotlib.colors import to_hex
 
 from ..errors import UvisError
-from ..explore.page import Fast, in_browser
+from ..explore.page import code_area, copy_button, in_browser, template
 from . import totals
 from .contents import Info, info
 from .filters import Filters
@@ -63,8 +63,6 @@ _PART = (0.15, 0.92)
 #: Colour of the box of places that are asked for.
 _BOX = "#e69f00"
 
-_COPY = "navigator.clipboard.writeText(area.value)"
-
 _ALERT = f"border-left: 4px solid {_BOX}; padding: 0.2em 0.8em; margin: 0"
 
 _TABLE = """
@@ -99,14 +97,7 @@ class Explorer:
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (2, 10)}
         self.summary, self.beside, self.trouble = (pn.pane.HTML("", **wide) for _ in range(3))
         self.products = pn.pane.HTML("", stylesheets=[_TABLE], **wide)
-        self.code = pn.widgets.TextAreaInput(
-            value="",
-            height=110,
-            max_length=100_000,
-            disabled=True,
-            sizing_mode="stretch_width",
-            stylesheets=["textarea {font-family: monospace}"],
-        )
+        self.code = code_area("", height=110)
         self._location = pn.state.location
         # Of a page that is not there yet nothing needs to wait.
         self._doc: Any = None
@@ -249,8 +240,7 @@ class Explorer:
     def main(self) -> Any:
         """All but the filters."""
         theme = "dark_minimal" if self._theme == "dark" else None
-        copy = pn.widgets.Button(label="Copy the code", color="primary", margin=(4, 10))
-        copy.js_on_click(args={"area": self.code}, code=_COPY)
+        copy = copy_button(self.code, margin=(4, 10))
         code = pn.Card(copy, self.code, title="Code", sizing_mode="stretch_width", margin=(12, 6))
         table = pn.Column(self.products, scroll=True, max_height=420, sizing_mode="stretch_width")
         return pn.Column(
@@ -331,19 +321,6 @@ def _query() -> dict[str, str]:
     }
 
 
-def _template(title: str, main: Any, sidebar: Sequence[Any] = ()) -> Any:
-    return pn.template.FastListTemplate(
-        title=escape(title),
-        design=Fast,
-        font="system-ui, sans-serif",
-        sidebar=list(sidebar),
-        main=[main],
-        sidebar_width=_ASIDE + 40,
-        theme_toggle=True,
-        main_layout=None,
-    )
-
-
 def _text(html: str) -> Any:
     return pn.pane.HTML(html, sizing_mode="stretch_width", margin=10)
 
@@ -353,9 +330,9 @@ def of_catalogue(catalogue: Path) -> Any:
     try:
         page = Explorer(catalogue, info(catalogue), _query())
     except UvisError as error:
-        return _template("uvisxr", _text(_alert(str(error))))
+        return template("uvisxr", _text(_alert(str(error))), (), _ASIDE)
     aside = [page.filters.controls(_ASIDE)]
-    return _template(f"uvisxr: {catalogue.name}", page.main(), aside)
+    return template(f"uvisxr: {catalogue.name}", page.main(), aside, _ASIDE)
 
 
 def of_product(viewers: Viewers) -> Any:
@@ -370,12 +347,12 @@ def of_product(viewers: Viewers) -> Any:
                 for k in range(number)
             )
             said = f"{escape(name)} has several windows of the detector: {', '.join(links)}"
-            return _template(f"uvisxr: {name}", _text(f"<p>{said}</p>"))
+            return template(f"uvisxr: {name}", _text(f"<p>{said}</p>"), (), _ASIDE)
         viewer = viewers.of(name, int(given) if number > 1 else None)
         page = in_browser(viewer.session)
-        page.title = f"uvisxr: {name}"
+        page.title = escape(f"uvisxr: {name}")
     except (UvisError, OSError) as error:
-        return _template("uvisxr", _text(_alert(str(error))))
+        return template("uvisxr", _text(_alert(str(error))), (), _ASIDE)
     for text in reversed(viewer.without):
         page.main.insert(0, _text(_alert(text)))
     return page

@@ -93,6 +93,10 @@ class Figures:
     ----------
     keogram, picture, spectrum : figure
         Of bokeh; `picture` is None where there is nothing to draw on the sky.
+    limits : (float, float)
+        Ends of the colours.
+    message : str
+        Why there is no mean spectrum, if there is none.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class Figures:
         self.picture = None if isinstance(session.sky, str) else self._make_picture()
         self.spectrum = self._make_spectrum()
         self.message = ""
+        self.limits = (0.0, 1.0)
 
     # Making -------------------------------------------------------------------------------------
 
@@ -382,7 +387,7 @@ class Figures:
 
     def _colour(self) -> None:
         session, now = self._session, self._session.work
-        low, high = session.colour_limits(self._values)
+        low, high = self.limits = session.colour_limits(self._values)
         kind = LogColorMapper if now.log else LinearColorMapper
         if not isinstance(self._mapper, kind) or now.cmap != self._palette:
             colours = [to_hex(c) for c in mpl.colormaps[now.cmap](np.linspace(0, 1, 256))]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
+from .. import files
 from ..background import background
 from ..calibration.radiance import calibrate
 from ..dataset.forward import windows
-from ..errors import ArgumentError, CalibrationError, KernelError
+from ..errors import ArgumentError, CalibrationError, KernelError, UvisError
 from ..geometry.los import geometry
+from ..pds3.urls import is_url
 from ..reader.observation import open_observation
 from .session import Session
+
+#: A step of a reduction.
+Step = Callable[..., xr.Dataset]
 
 
 @dataclass(frozen=True)
@@ -63,29 +69,31 @@ class Opening:
                 f"the products have several windows, {', '.join(names)}: choose one by its number"
             )
         ds = opened
-        try:
-            ds = geometry(ds, kernels=list(self.kernels) or None)
-            said = f"kernels={list(self.kernels)!r}" if self.kernels else ""
-            lines.append(f"ds = ds.uvis.geometry({said})")
-        except KernelError as error:
-            if self.kernels:
-                raise
-            without.append(f"there is no geometry, and no picture of the sky: {error}")
+
+        def done(step: Step, given: Any, name: str, lack: type[UvisError], so: str) -> None:
+            """Do a step, or say what is missing because of its files, if none were given."""
+            nonlocal ds
+            try:
+                ds = step(ds, **{name: given or None})
+            except lack as error:
+                if given:
+                    raise
+                without.append(f"{so}: {error}")
+            else:
+                said = f"{name}={given!r}" if given else ""
+                lines.append(f"ds = ds.uvis.{step.__name__}({said})")
+
+        no_sky = "there is no geometry, and no picture of the sky"
+        done(geometry, list(self.kernels), "kernels", KernelError, no_sky)
         if self.level is not None:
             ds = background(ds, level=self.level)
             lines.append(f"ds = ds.uvis.background(level={self.level!r})")
-        try:
-            ds = calibrate(ds, files=self.calibration)
-            said = f"files={self.calibration!r}" if self.calibration else ""
-            lines.append(f"ds = ds.uvis.calibrate({said})")
-        except CalibrationError as error:
-            if self.calibration:
-                raise
-            without.append(f"there are count rates, and no radiances: {error}")
+        no_light = "there are count rates, and no radiances"
+        done(calibrate, self.calibration, "files", CalibrationError, no_light)
         return Session(ds, lines, stars), without
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
     """A path that means the same everywhere; a URL as it is."""
     text = os.fspath(path)
-    return text if "://" in text else str(Path(text).expanduser().absolute())
+    return text if is_url(text) else str(files.absolute(Path(text).expanduser()))

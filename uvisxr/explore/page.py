@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
 from typing import Any, ClassVar
@@ -135,17 +135,8 @@ class Page:
         ]
         self.select = pn.widgets.Button(label="Select these", **wide)
         self.toggle = pn.widgets.Button(label="Set or clear the flag", **wide)
-        self.copy = pn.widgets.Button(label="Copy the code", color="primary", **wide)
-        self.area = pn.widgets.TextAreaInput(
-            label="Code that does the same",
-            value="",
-            height=260,
-            max_length=10_000_000,
-            disabled=True,
-            sizing_mode="stretch_width",
-            stylesheets=["textarea {font-family: monospace}"],
-        )
-        self.copy.js_on_click(args={"area": self.area}, code=_COPY)
+        self.area = code_area("Code that does the same", height=260)
+        self.copy = copy_button(self.area, **wide)
         self.told = pn.pane.HTML("", sizing_mode="stretch_width")
         self.trouble = pn.pane.Alert("", alert_type="warning", visible=False)
         self._connect()
@@ -242,7 +233,7 @@ class Page:
         try:
             self.figures.show(changed)
             values = self.figures.shown()
-            limits = session.colour_limits(values)
+            limits = self.figures.limits
             ends = _reach(values[np.isfinite(values)])
             ends = min(ends[0], limits[0]), max(ends[1], limits[1], limits[0] + 1e-9)
             self.limits.param.update(
@@ -348,14 +339,40 @@ def in_browser(session: State) -> Any:
     theme = pn.state.session_args.get("theme", [b"default"])[0].decode()
     page = Page(session)
     name = str(session._ds.attrs.get("name", "")) or "uvisxr"
+    dark = "dark_minimal" if theme == "dark" else None
+    return template(f"uvisxr: {name}", page.main(dark), [page.controls()], _ASIDE)
+
+
+def template(title: str, main: Any, sidebar: Sequence[Any], width: int) -> Any:
+    """A page with a theme to choose, and a column of controls of a width in pixels."""
     return pn.template.FastListTemplate(
         # The template takes it for code of the page.
-        title=escape(f"uvisxr: {name}"),
+        title=escape(title),
         design=Fast,
         font="system-ui, sans-serif",
-        sidebar=[page.controls()],
-        main=[page.main("dark_minimal" if theme == "dark" else None)],
-        sidebar_width=_ASIDE + 40,
+        sidebar=list(sidebar),
+        main=[main],
+        sidebar_width=width + 40,
         theme_toggle=True,
         main_layout=None,
     )
+
+
+def code_area(label: str, height: int) -> Any:
+    """A field of code that is shown."""
+    return pn.widgets.TextAreaInput(
+        label=label,
+        value="",
+        height=height,
+        max_length=10_000_000,
+        disabled=True,
+        sizing_mode="stretch_width",
+        stylesheets=["textarea {font-family: monospace}"],
+    )
+
+
+def copy_button(area: Any, **layout: Any) -> Any:
+    """A button that copies what is in a field."""
+    button = pn.widgets.Button(label="Copy the code", color="primary", **layout)
+    button.js_on_click(args={"area": area}, code=_COPY)
+    return button

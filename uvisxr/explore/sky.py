@@ -26,7 +26,6 @@ class Sky:
 
     Attributes
     ----------
-    body : str
     middle : ndarray, (pic, pixel, 2)
         Of the footprints, km; NaN where there is none.
     limits : (x, y)
@@ -35,7 +34,6 @@ class Sky:
         "limb" and "terminator", km, and each altitude such as "500 km"; NaN where hidden.
     """
 
-    body: str
     middle: np.ndarray
     limits: tuple[tuple[float, float], tuple[float, float]]
     curves: dict[str, list[np.ndarray]]
@@ -59,7 +57,6 @@ class Sky:
         first = 4 * at[:, None]
         corners = (first + np.array([0, 1, 2, 0, 2, 3])).reshape(-1, 3)
         return cls(
-            body=str(ds.attrs["geometry_target"]),
             middle=np.where(there[..., None], polygons.mean(axis=2), np.nan),
             limits=((float(low[0]), float(high[0])), (float(low[1]), float(high[1]))),
             curves=_curves(ds, there),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -19,7 +18,7 @@ from ..drawing.colours import robust
 from ..errors import ArgumentError, UvisError, shortened
 from ..geometry.views import middle_sample
 from ..quality.flags import flag as set_flag
-from ..quality.flags import flags_of, unflag
+from ..quality.flags import flags_of, select, unflag
 from ..spectra import rate
 from ..stars import flag_files
 from . import script
@@ -296,10 +295,8 @@ class State:
 
     def toggle(self, pic: int, pixel: int, flag: Clicked = "star") -> None:
         """Set or clear a flag of one spectrum, by its numbers."""
-        i, j = np.flatnonzero(self.pic == pic), np.flatnonzero(self.pixel == pixel)
-        if not i.size or not j.size:
-            raise ArgumentError(f"no spectrum (pic, pixel) = ({pic}, {pixel}) in the dataset")
-        self.toggle_at(int(i[0]), int(j[0]), flag)
+        ((i, j),) = select(self._ds, [(pic, pixel)])
+        self.toggle_at(int(i), int(j), flag)
 
     def toggle_at(self, i: int, j: int, flag: Clicked = "star") -> None:
         """Set or clear a flag of one spectrum, by its position."""
@@ -363,15 +360,6 @@ class State:
     def trouble(self) -> str:
         """Why star flags were not written, empty if they were."""
         return self._save_error
-
-    @contextmanager
-    def telling(self, listener: Callable[[set[str]], None]) -> Iterator[None]:
-        """A context in which a function is called with the names of what has changed."""
-        self.tell(listener)
-        try:
-            yield
-        finally:
-            self.forget(listener)
 
     def tell(self, listener: Callable[[set[str]], None]) -> None:
         """Call a function with the names of what has changed, each time."""
