@@ -152,6 +152,7 @@ def test_what_can_be_next_can_be_and_nothing_else(stage, stages, made, tmp_path)
         "map": {"spacing": 10},
         "power": {},
         "bin": {"pixels": [[(5, 30)]]},
+        "explore": {},
         "to_netcdf": {"path": tmp_path / "x.nc"},
         "to_json": {"path": tmp_path / "x.json"},
         "to_fits": {"path": tmp_path / "x.fits"},
@@ -215,7 +216,7 @@ def test_text_of_a_reduction(stages):
         "2 dark_line, 0 user",
         "done        open",
         "next        rebin, geometry, backplanes, background, calibrate, calibration_factor, rate, "
-        "flag, bin, to_netcdf, to_json, to_fits",
+        "flag, bin, explore, to_netcdf, to_json, to_fits",
         "pictures    plot.quicklook, plot.evolution, plot.check_stars, plot.spectrum",
     ]
 

@@ -289,7 +289,7 @@ def test_a_worker_is_no_scheduler(tmp_path: Path):
     from distributed import LocalCluster
 
     with LocalCluster(
-        *(1, 1), processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+        *(1, 1), processes=False, protocol="tcp", host="127.0.0.1", dashboard_address="127.0.0.1:0"
     ) as local:
         said = refused(local.workers[0].address, tmp_path)
         assert "what listens there is no scheduler" in said
@@ -354,7 +354,7 @@ def test_threads_of_this_process_cannot_be_ended(tmp_path: Path):
     from distributed import Client
 
     with (
-        Client(processes=False, dashboard_address=None, set_as_default=False) as client,
+        Client(processes=False, dashboard_address="127.0.0.1:0", set_as_default=False) as client,
         pytest.raises(UvisError, match="processes=True"),
     ):
         batch.process(few(tmp_path / "in", 1), STEPS, tmp_path / "out", client=client, timeout=9)
@@ -472,7 +472,7 @@ def test_a_living_scheduler_on_a_busy_machine(tmp_path: Path, monkeypatch):
 
     monkeypatch.setattr(flow, "_ANSWER_HERE", 0.1)
     asked = []
-    with Client(processes=False, dashboard_address=None, set_as_default=False) as client:
+    with Client(processes=False, dashboard_address="127.0.0.1:0", set_as_default=False) as client:
         handlers = client.cluster.scheduler.handlers
         at_once = handlers["identity"]
 

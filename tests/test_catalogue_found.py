@@ -455,7 +455,7 @@ def test_a_cluster(titan):
     lazy = uvisxr.open_found(table(rows), pipelines(titan)["net"])
     expected = lazy.compute(scheduler="synchronous")
     with (
-        LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster),
     ):
         xr.testing.assert_identical(lazy.compute(), expected)

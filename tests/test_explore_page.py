@@ -63,7 +63,6 @@ def _shot(chromium: Browser, name: str) -> None:
         chromium.driver.save_screenshot(f"{folder}/{name}.png")
 
 
-@pytest.mark.xfail(reason="of two clicks soon after one another the second is not always taken")
 def test_what_a_user_does(session: Session, chromium: Browser, reduced: xr.Dataset, tmp_path: Path):
     """A range dragged, a box at the limb, another on the map, a flag, undo, and the code."""
     _shot(chromium, "1-opened")
@@ -114,7 +113,8 @@ def test_what_a_user_does(session: Session, chromium: Browser, reduced: xr.Datas
 
     # The code, by the button, through the clipboard.
     chromium.driver.execute_cdp_cmd(
-        "Browser.grantPermissions", {"permissions": ["clipboardReadWrite"]}
+        "Browser.grantPermissions",
+        {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
     )
     area = "e.tagName == 'TEXTAREA' && e.value.includes('spectra(')"
     chromium.element(area)
@@ -183,7 +183,6 @@ def test_a_closed_page_loses_nothing(session: Session, chromium: Browser):
     chromium.until(lambda: "1300.0 to 1400.0" in chromium.run(title), "the other range")
 
 
-@pytest.mark.xfail(reason="what is typed in the fields of numbers does not reach the selection")
 def test_by_keyboard(session: Session, chromium: Browser):
     """All that the mouse does can be done without."""
     from selenium.webdriver.common.action_chains import ActionChains
@@ -199,8 +198,8 @@ def test_by_keyboard(session: Session, chromium: Browser):
         lambda: chromium.run(_INPUTS) if len(chromium.run(_INPUTS)) == 4 else None, "the fields"
     )
     for field, number in zip(fields, (2, 5, 10, 20), strict=True):
-        field.send_keys(Keys.CONTROL, "a")
-        field.send_keys(str(number), Keys.TAB)
+        # At once: each call on a field in a shadow root puts the cursor behind what is there.
+        field.send_keys(Keys.CONTROL, "a", Keys.NULL, str(number), Keys.TAB)
     chromium.button("Select these").send_keys(Keys.ENTER)
     chromium.until(lambda: session.work.first.sum() == 44, "a selection by numbers")
     chromium.button("Undo").send_keys(Keys.ENTER)
@@ -265,49 +264,32 @@ def test_with_a_token(reduced: xr.Dataset, chromium: Browser):
     from selenium.webdriver.common.by import By
 
     from uvisxr.explore.page import in_browser
-    from uvisxr.explore.serving import free_port, serve
+    from uvisxr.explore.serving import serve_in_background
 
     state = State(reduced)
-    port = free_port()
-    server = serve(
-        {"/": lambda: in_browser(state)}, port, False, token="correct horse", threaded=True
+    pages = {"/": lambda: in_browser(state)}
+    url = serve_in_background(pages, 0, False, token="correct horse") + "/"
+    with urllib.request.urlopen(url) as found:
+        text = found.read().decode()
+    assert "keogram" not in text and "login" in found.url
+    request = urllib.request.Request(
+        url + "ws",
+        headers={
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw==",
+            "Sec-WebSocket-Version": "13",
+            "Origin": url.rstrip("/"),
+        },
     )
-    try:
-        url = f"http://127.0.0.1:{port}/"
-        chromium.until(lambda: _answers(url), "the server")
-        with urllib.request.urlopen(url) as found:
-            text = found.read().decode()
-        assert "keogram" not in text and "login" in found.url
-        request = urllib.request.Request(
-            url + "ws",
-            headers={
-                "Upgrade": "websocket",
-                "Connection": "Upgrade",
-                "Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw==",
-                "Sec-WebSocket-Version": "13",
-                "Origin": url.rstrip("/"),
-            },
-        )
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=20)
-        assert refused.value.code in (401, 403)
-        chromium.driver.get(url)
-        chromium.driver.find_element(By.NAME, "username").send_keys("anyone")
-        chromium.driver.find_element(By.NAME, "password").send_keys("correct horse")
-        chromium.driver.find_element(By.CSS_SELECTOR, "[type=submit], button").click()
-        chromium.until(
-            lambda: chromium.run(
-                "return !!window.Bokeh?.documents[0]?.get_model_by_name('keogram')"
-            ),
-            "the page",
-        )
-    finally:
-        server.stop()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    assert refused.value.code in (401, 403)
+    chromium.driver.get(url)
+    chromium.driver.find_element(By.NAME, "username").send_keys("anyone")
+    chromium.driver.find_element(By.NAME, "password").send_keys("correct horse")
+    chromium.driver.find_element(By.CSS_SELECTOR, "[type=submit], button").click()
+    chromium.until(
+        lambda: chromium.run("return !!window.Bokeh?.documents[0]?.get_model_by_name('keogram')"),
+        "the page",
+    )

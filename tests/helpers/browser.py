@@ -74,7 +74,10 @@ class Browser:
         return self.until(lambda: self.run(_FIND % condition), condition)
 
     def button(self, text: str) -> Any:
-        return self.element(f"e.tagName == 'BUTTON' && e.textContent.trim() == {json.dumps(text)}")
+        found = self.element(f"e.tagName == 'BUTTON' && e.textContent.trim() == {json.dumps(text)}")
+        # Not under the bar at the top, where WebDriver's own scrolling may leave it.
+        self.run("arguments[0].scrollIntoView({block: 'center'})", found)
+        return found
 
     def drag(self, figure: str, *places: tuple[float, float]) -> None:
         """Press in the frame of a figure, and move on to further places before letting go."""
@@ -120,7 +123,7 @@ class Browser:
 
 
 @contextmanager
-def browser(width: int = 1500, height: int = 1250) -> Iterator[Browser]:
+def browser(width: int = 1440, height: int = 1250) -> Iterator[Browser]:
     """A browser; without Chromium the test is skipped, or fails if UVISXR_REQUIRE_TEST_BROWSER."""
     lacking = [name for name in _PROGRAMS if shutil.which(name) is None]
     if lacking and os.environ.get("UVISXR_REQUIRE_TEST_BROWSER") == "1":

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from ..errors import ArgumentError
 from .messages import say
 from .options import FilePath, Number
 
@@ -126,11 +125,6 @@ def explore(
     if not port:
         port = free_port()
     click.echo(f"http://{'127.0.0.1' if _is_local(address) else address}:{port}")
-    try:
-        serve(pages, port, browser, address, token)
-    except OSError as error:
-        raise ArgumentError(
-            f"cannot serve at {address}:{port} ({error.strerror or error}): give another --port"
-        ) from error
+    serve(pages, port, browser, address, token)
     for code in codes():
         click.echo(code)

@@ -198,6 +198,7 @@ def next_steps(ds: xr.Dataset) -> list[str]:
         "reflectance": (spectra or integrated) and lit,
         "photometry": (spectra or integrated) and lit and seen and pixels and _has_body(ds),
         "bin": (counts or spectra or integrated) and (pixels or listed),
+        "explore": (spectra or (counts and "exposure" in names)) and pixels,
         "to_netcdf": True,
         "to_json": {"time_start", "product", "pixel"} <= names,
         "to_fits": window and counts and pixels and {"wl", "product"} <= names,

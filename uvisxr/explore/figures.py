@@ -8,7 +8,15 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from bokeh.events import MouseLeave, MouseMove, Press, RangesUpdate, SelectionGeometry, Tap
+from bokeh.events import (
+    DoubleTap,
+    MouseLeave,
+    MouseMove,
+    Press,
+    RangesUpdate,
+    SelectionGeometry,
+    Tap,
+)
 from bokeh.models import (
     BasicTickFormatter,
     BoxAnnotation,
@@ -30,10 +38,10 @@ from ..plot.axes import EXPOSURE, SENSITIVE
 from .state import State
 
 #: Pixels of the frames on the screen.
-WIDTH, LOW, HIGH, SQUARE = 500, 250, 400, 400
+WIDTH, LOW, HIGH, SQUARE = 430, 250, 400, 400
 
 #: Room to the left and to the right of the frames of the keogram and the spectrum.
-_ASIDE = (75, 95)
+ASIDE = (75, 90)
 
 #: Colours of the two selections, which colour-blind eyes tell apart (Okabe and Ito 2008).
 FIRST, SECOND = "#e69f00", "#56b4e9"
@@ -129,8 +137,9 @@ class Figures:
         fig.add_tools(box, LassoSelectTool(description="Lasso: select spectra"))
         fig.toolbar.active_drag, fig.toolbar.logo = box, None
         fig.toolbar_location = "above"
-        # A click that takes its time is a press to bokeh.
-        for event in (Tap, Press):
+        # To bokeh a click that takes its time is a press, and the second of two quick ones a
+        # double one, wherever it is.
+        for event in (Tap, DoubleTap, Press):
             fig.on_event(event, self._on_tap)
         fig.on_event(MouseMove, self._on_move)
         fig.on_event(MouseLeave, lambda event: self.point(None, None))
@@ -155,10 +164,10 @@ class Figures:
         said = EXPOSURE if self._x.numbered else "Exposure, by position"
         (x0, x1), (y0, y1) = self._x.edges, self._y.edges
         fig = figure(
-            width=WIDTH + sum(_ASIDE),
+            width=WIDTH + sum(ASIDE),
             frame_height=LOW,
-            min_border_left=_ASIDE[0],
-            min_border_right=_ASIDE[1],
+            min_border_left=ASIDE[0],
+            min_border_right=ASIDE[1],
             x_range=Range1d(x0, x1, bounds=(x0, x1)),
             y_range=Range1d(y0, y1, bounds=(y0, y1)),
             x_axis_label=said,
@@ -239,10 +248,10 @@ class Figures:
         self._order = np.argsort(wl)
         self._wl = wl[self._order]
         fig = figure(
-            width=WIDTH + sum(_ASIDE),
+            width=WIDTH + sum(ASIDE),
             frame_height=LOW,
-            min_border_left=_ASIDE[0],
-            min_border_right=_ASIDE[1],
+            min_border_left=ASIDE[0],
+            min_border_right=ASIDE[1],
             x_range=Range1d(*shown, bounds=(low, high)),
             y_range=Range1d(0.0, 1.0),
             x_axis_label="Wavelength (Å)",
@@ -264,6 +273,7 @@ class Figures:
         box = BoxSelectTool(dimensions="width", description="Choose the range shown in the maps")
         fig.add_tools(box)
         fig.toolbar.active_drag, fig.toolbar.logo = box, None
+        fig.toolbar_location = "above"
         fig.on_event(SelectionGeometry, self._on_range)
         return fig
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
@@ -16,7 +17,7 @@ from ..drawing.texts import minus
 from ..errors import UvisError
 from ..plot.checker import COLORMAPS
 from .darkness import level_of
-from .figures import FIRST, FLAGS, SECOND, Figures
+from .figures import ASIDE, FIRST, FLAGS, SECOND, WIDTH, Figures
 from .state import State
 from .work import Work
 
@@ -33,13 +34,29 @@ class Fast(fast.Fast):
 
 
 #: Width of the column of controls, pixels.
-_ASIDE = 300
+_ASIDE = 270
 
 #: The highest background that the slider reaches, count/s per detector pixel, where the dataset's
 #: is lower: beyond 1e-3, `background` warns of it.
 _DARKEST = 1e-3
 
-_COPY = "navigator.clipboard.writeText(area.value)"
+#: Pages from another computer have no clipboard of their own, unless they are encrypted.
+_COPY = """
+const by_hand = () => {
+  const field = document.createElement("textarea");
+  field.value = area.value;
+  field.style.cssText = "position: fixed; opacity: 0";
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+};
+const clipboard = navigator.clipboard;
+if (clipboard) clipboard.writeText(area.value).catch(by_hand); else by_hand();
+const label = button.label;
+button.label = "Copied";
+setTimeout(() => {button.label = label}, 1500);
+"""
 
 _CELL = "padding-left: 1em; font-weight: bold"
 
@@ -58,6 +75,7 @@ class Page:
         self.figures = Figures(session, self._target, self._clicked, self._pointed)
         self._busy = False
         self._doc: Any = pn.state.curdoc
+        self._thread = threading.get_ident()
         self._make()
         self._refresh(set(Work.__dataclass_fields__))
         session.tell(self._changed)
@@ -107,10 +125,18 @@ class Page:
             label="As the dataset has it", disabled=not session.light.has_level, **wide
         )
         self.click = pn.widgets.RadioButtonGroup(
-            label="A click", options={"Nothing": None, "Star": "star", "User": "user"}, **wide
+            label="A click",
+            options={"Nothing": None, "Star": "star", "User": "user"},
+            color="primary",
+            variant="outline",
+            **wide,
         )
         self.which = pn.widgets.RadioButtonGroup(
-            label="Selection", options={"First": "first", "Second": "second"}, **wide
+            label="Selection",
+            options={"First": "first", "Second": "second"},
+            color="primary",
+            variant="outline",
+            **wide,
         )
         self.add = pn.widgets.Checkbox(label="Add to what is selected", margin=(6, 6))
         self.clear = pn.widgets.Button(label="Clear the selection", **wide)
@@ -221,7 +247,9 @@ class Page:
 
     def _changed(self, changed: set[str]) -> None:
         doc = self._doc
-        if doc is None or pn.state.curdoc is doc:
+        # What is current is so in all threads: only the server's own has the document's lock.
+        own = threading.get_ident() == self._thread and pn.state.curdoc is doc
+        if doc is None or own:
             self._refresh(changed)
         else:
             # From a notebook's thread, or another page.
@@ -279,7 +307,7 @@ class Page:
         picture = (
             pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(escape(nothing))
         )
-        side = pn.Column(picture, self.told, width=500)
+        side = pn.Column(picture, self.told, width=490)
         code = pn.Card(
             pn.Column(pn.Row(self.copy), self.area, sizing_mode="stretch_width"),
             title="Code",
@@ -288,7 +316,7 @@ class Page:
         )
         return pn.Column(
             self.trouble,
-            pn.FlexBox(pn.Column(*figures, width=720), side, gap="16px"),
+            pn.FlexBox(pn.Column(*figures, width=WIDTH + sum(ASIDE)), side, gap="8px"),
             pn.pane.Markdown(_HELP, sizing_mode="stretch_width"),
             _legend(),
             code,
@@ -374,5 +402,5 @@ def code_area(label: str, height: int) -> Any:
 def copy_button(area: Any, **layout: Any) -> Any:
     """A button that copies what is in a field."""
     button = pn.widgets.Button(label="Copy the code", color="primary", **layout)
-    button.js_on_click(args={"area": area}, code=_COPY)
+    button.js_on_click(args={"area": area, "button": button}, code=_COPY)
     return button

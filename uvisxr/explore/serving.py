@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import queue
 import secrets
+import socket
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import panel as pn
 
-from .page import in_browser
-from .state import State
+from ..errors import ArgumentError
 
 #: Where only this computer reaches it.
 LOCAL = "127.0.0.1"
@@ -17,41 +20,65 @@ LOCAL = "127.0.0.1"
 
 def serve(
     pages: Mapping[str, Callable[[], Any]],
-    port: int = 0,
+    port: int,
     browser: bool = True,
     address: str = LOCAL,
     token: str | None = None,
-    threaded: bool = False,
+    start: bool = True,
 ) -> Any:
-    """Serve pages by name."""
+    """Serve pages by name, until interrupted; without `start`, the server that would.
+
+    Raises
+    ------
+    ArgumentError
+        The address or port is another's.
+    """
     guard = {"basic_auth": token, "cookie_secret": secrets.token_hex(32)} if token else {}
-    origins = [f"{name}:{port}" for name in (LOCAL, "localhost", address)] if port else None
-    return pn.serve(
-        dict(pages),
-        address=address,
-        port=port,
-        show=browser,
-        threaded=threaded,
-        websocket_origin=origins,
-        title="uvisxr",
-        verbose=False,
-        **guard,
-    )
+    try:
+        return pn.serve(
+            dict(pages),
+            address=address,
+            port=port,
+            show=browser,
+            start=start,
+            websocket_origin=[f"{name}:{port}" for name in (LOCAL, "localhost", address)],
+            title="uvisxr",
+            verbose=False,
+            **guard,
+        )
+    except OSError as error:
+        raise ArgumentError(
+            f"cannot serve at {address}:{port} ({error.strerror or error}): give another port"
+        ) from error
 
 
-def serve_in_background(session: State, port: int, browser: bool) -> str:
-    """Serve a session in a thread; its address."""
-    if not port:
-        port = free_port()
-    # A partial would be shown, not called.
-    serve({"/": lambda: in_browser(session)}, port, browser, threaded=True)
+def serve_in_background(
+    pages: Mapping[str, Callable[[], Any]], port: int, browser: bool, token: str | None = None
+) -> str:
+    """Serve pages to this computer for as long as Python runs; the address, which answers."""
+    port = port or free_port()
+    started: queue.SimpleQueue[ArgumentError | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        try:
+            server = serve(pages, port, browser, token=token, start=False)
+            server.start()
+        except ArgumentError as error:
+            started.put(error)
+            return
+        started.put(None)
+        server.io_loop.start()
+
+    # A daemon: Python could not end while the page is served.
+    threading.Thread(target=run, name=f"uvisxr {port}", daemon=True).start()
+    if (error := started.get()) is not None:
+        raise error
     return f"http://{LOCAL}:{port}"
 
 
 def free_port() -> int:
     """A port that nobody has."""
-    import socket
-
     with socket.socket() as one:
         one.bind((LOCAL, 0))
         return int(one.getsockname()[1])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import webbrowser
 from typing import Any
 
-from .page import in_notebook
+from .page import in_browser, in_notebook
 from .serving import serve_in_background
 from .state import State
 
@@ -16,6 +17,8 @@ class Session(State):
     and any number of pages show it. In a notebook it shows itself where it is the last value of a
     cell; elsewhere `show` opens it in a browser.
     """
+
+    _url: str | None = None
 
     def __repr__(self) -> str:
         now, low, high = self.work, *self.work.wl_range
@@ -33,10 +36,12 @@ class Session(State):
     def show(self, port: int = 0, browser: bool = True) -> str:
         """Serve it to this computer alone, and open a browser.
 
+        It is served for as long as Python runs: a script that ends at once takes its page along.
+
         Parameters
         ----------
         port : int
-            0 for any that is free.
+            0 for the one that it has, or any that is free.
         browser : bool
             Whether to open one.
 
@@ -44,5 +49,15 @@ class Session(State):
         -------
         str
             The address.
+
+        Raises
+        ------
+        ArgumentError
+            The port is another's.
         """
-        return serve_in_background(self, port, browser)
+        if self._url is None or (port and not self._url.endswith(f":{port}")):
+            # A partial would be shown, not called.
+            self._url = serve_in_background({"/": lambda: in_browser(self)}, port, browser)
+        elif browser:
+            webbrowser.open(self._url)
+        return self._url
