@@ -79,6 +79,11 @@ class Browser:
         self.run("arguments[0].scrollIntoView({block: 'center'})", found)
         return found
 
+    def place(self, figure: str, place: tuple[float, float]) -> tuple[float, float]:
+        """Where a place in the frame of a figure is on the screen, pixels."""
+        x, y = self.run(_PLACE, figure, *place)
+        return x, y
+
     def drag(self, figure: str, *places: tuple[float, float]) -> None:
         """Press in the frame of a figure, and move on to further places before letting go."""
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
@@ -86,7 +91,7 @@ class Browser:
         actions = ActionBuilder(self.driver, duration=30)
         mouse = actions.pointer_action
         for number, place in enumerate(places):
-            x, y = self.run(_PLACE, figure, *place)
+            x, y = self.place(figure, place)
             mouse.move_to_location(int(x), int(y))
             if number == 0:
                 mouse.pointer_down()
@@ -102,7 +107,7 @@ class Browser:
         from selenium.webdriver.common.actions.action_builder import ActionBuilder
 
         actions = ActionBuilder(self.driver, duration=30)
-        x, y = self.run(_PLACE, figure, *place)
+        x, y = self.place(figure, place)
         actions.pointer_action.move_to_location(int(x) - 3, int(y)).move_to_location(int(x), int(y))
         actions.perform()
 

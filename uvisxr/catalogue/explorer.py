@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import matplotlib as mpl
 import numpy as np
 import panel as pn
-from bokeh.events import SelectionGeometry, Tap
+from bokeh.events import DoubleTap, SelectionGeometry, Tap
 from bokeh.models import (
     BoxSelectTool,
     ColorBar,
@@ -145,14 +145,15 @@ class Explorer:
         )
         bar = ColorBar(color_mapper=self._colours, formatter=NumeralTickFormatter(), width=12)
         fig.add_layout(bar, "right")
-        box = BoxSelectTool(description="Box: ask for these places")
+        box = BoxSelectTool(renderers=[], description="Box: ask for these places")
         told = [("longitude, latitude", "$x{0.0}°, $y{0.0}°"), ("spectra", "@looks{0,0}")]
         hover = HoverTool(tooltips=told, renderers=[image], description="Tell of the cell")
         fig.add_tools(box, hover)
         fig.toolbar.active_drag, fig.toolbar.logo = box, None
         fig.toolbar_location = "above"
         fig.on_event(SelectionGeometry, self._on_box)
-        fig.on_event(Tap, self._on_tap)
+        for event in (Tap, DoubleTap):
+            fig.on_event(event, self._on_tap)
         return fig
 
     # Events -------------------------------------------------------------------------------------

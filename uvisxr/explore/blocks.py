@@ -28,8 +28,11 @@ def blocks(mask: np.ndarray) -> list[Block]:
     """
     found: list[Block] = []
     running: dict[tuple[int, int], int] = {}
-    for pic, row in enumerate([*mask, np.zeros(mask.shape[1], bool)]):
-        edges = np.flatnonzero(np.diff(row.astype(np.int8), prepend=0, append=0))
+    rows = np.zeros((mask.shape[0] + 1, mask.shape[1] + 2), np.int8)
+    rows[:-1, 1:-1] = mask
+    other = (rows[1:] != rows[:-1]).any(axis=1)
+    for pic in map(int, np.flatnonzero([True, *other])):
+        edges = np.flatnonzero(np.diff(rows[pic]))
         runs = {(int(a), int(b)) for a, b in edges.reshape(-1, 2)}
         found += [((running.pop(run), pic), run) for run in sorted(running.keys() - runs)]
         running |= {run: pic for run in runs - running.keys()}

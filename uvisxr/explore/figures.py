@@ -38,10 +38,10 @@ from ..plot.axes import EXPOSURE, SENSITIVE
 from .state import State
 
 #: Pixels of the frames on the screen.
-WIDTH, LOW, HIGH, SQUARE = 430, 250, 400, 400
+WIDTH, LOW, HIGH, SQUARE = 440, 250, 400, 370
 
 #: Room to the left and to the right of the frames of the keogram and the spectrum.
-ASIDE = (75, 90)
+ASIDE = (75, 65)
 
 #: Colours of the two selections, which colour-blind eyes tell apart (Okabe and Ito 2008).
 FIRST, SECOND = "#e69f00", "#56b4e9"
@@ -133,10 +133,11 @@ class Figures:
     # Making -------------------------------------------------------------------------------------
 
     def _tools(self, fig: Any) -> None:
-        box = BoxSelectTool(description="Box: select spectra")
-        fig.add_tools(box, LassoSelectTool(description="Lasso: select spectra"))
-        fig.toolbar.active_drag, fig.toolbar.logo = box, None
-        fig.toolbar_location = "above"
+        # What is drawn is not theirs to select from: only where they were drawn counts.
+        box = BoxSelectTool(renderers=[], description="Box: select spectra")
+        lasso = LassoSelectTool(renderers=[], description="Lasso: select spectra")
+        fig.add_tools(box, lasso)
+        self._toolbar(fig, box)
         # To bokeh a click that takes its time is a press, and the second of two quick ones a
         # double one, wherever it is.
         for event in (Tap, DoubleTap, Press):
@@ -144,6 +145,13 @@ class Figures:
         fig.on_event(MouseMove, self._on_move)
         fig.on_event(MouseLeave, lambda event: self.point(None, None))
         fig.on_event(SelectionGeometry, self._on_select)
+
+    @staticmethod
+    def _toolbar(fig: Any, drag: Any) -> None:
+        fig.toolbar.active_drag, fig.toolbar.logo = drag, None
+        fig.toolbar_location = "above"
+        # The toolbar has the room that the title leaves it.
+        fig.title.text_font_size = "12px"
 
     def _layers(self, fig: Any) -> dict[str, ColumnDataSource]:
         """The brightness, the selections and the flags over one another."""
@@ -188,7 +196,7 @@ class Figures:
             line_color="white",
             line_width=2,
         )
-        self._bar = ColorBar(color_mapper=self._mapper, width=12, title_text_font_style="normal")
+        self._bar = ColorBar(color_mapper=self._mapper, width=12)
         fig.add_layout(self._bar, "right")
         self._tools(fig)
         return fig
@@ -270,10 +278,11 @@ class Figures:
                 "wl", "mean", source=source, line_color=colour, line_width=1.6, name=name
             )
             self._series[name] = source, line
-        box = BoxSelectTool(dimensions="width", description="Choose the range shown in the maps")
+        box = BoxSelectTool(
+            renderers=[], dimensions="width", description="Choose the range shown in the maps"
+        )
         fig.add_tools(box)
-        fig.toolbar.active_drag, fig.toolbar.logo = box, None
-        fig.toolbar_location = "above"
+        self._toolbar(fig, box)
         fig.on_event(SelectionGeometry, self._on_range)
         return fig
 
@@ -409,7 +418,6 @@ class Figures:
         self._mapper.update(low=low, high=high)
         low_end, high_end = now.wl_range
         units = session.light.units
-        self._bar.title = units
         name = session.light.name
         self.keogram.title.text = f"{name} ({units}), {low_end:.1f} to {high_end:.1f} Å"
 
@@ -485,8 +493,8 @@ class Figures:
             if mask.any():
                 good = int((mask & self._session.usable()).sum())
                 colour = "orange" if key == "first" else "blue"
-                words.append(f"{key} ({colour}): {good:,} spectra")
-        return f"Means of {', '.join(words)}"
+                words.append(f"{good:,} ({colour})")
+        return f"Mean of {' and of '.join(words)} spectra"
 
     def _fit_spectrum(self) -> None:
         """Make the height that of the spectra in the range."""

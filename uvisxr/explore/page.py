@@ -256,27 +256,33 @@ class Page:
             doc.add_next_tick_callback(lambda: self._refresh(changed))
 
     def _refresh(self, changed: set[str]) -> None:
-        session, now = self.session, self.session.work
         self._busy = True
         try:
-            self.figures.show(changed)
-            values = self.figures.shown()
-            limits = self.figures.limits
-            ends = _reach(values[np.isfinite(values)])
-            ends = min(ends[0], limits[0]), max(ends[1], limits[1], limits[0] + 1e-9)
-            self.limits.param.update(
-                start=ends[0], end=ends[1], value=limits, step=(ends[1] - ends[0]) / 500
-            )
-            self.range.value = now.wl_range
-            self.exposures.value = (now.exposures[0], max(now.exposures[1], 1))
-            self.cmap.value, self.log.value = now.cmap, now.log
-            own = level_of(session._ds)
-            self.level.value = 1e4 * (own if now.level is None else now.level)
-            self.undo.disabled, self.redo.disabled = (not can for can in session.can)
-            self.area.value = session.code
+            # All in one message: each would be drawn by itself.
+            with pn.io.hold(self._doc):
+                self.figures.show(changed)
+                self._follow()
+                self._say(self.figures.message or self.session.trouble)
         finally:
             self._busy = False
-        self._say(self.figures.message or session.trouble)
+
+    def _follow(self) -> None:
+        """Give the controls the values of the session."""
+        session, now = self.session, self.session.work
+        values = self.figures.shown()
+        limits = self.figures.limits
+        ends = _reach(values[np.isfinite(values)])
+        ends = min(ends[0], limits[0]), max(ends[1], limits[1], limits[0] + 1e-9)
+        self.limits.param.update(
+            start=ends[0], end=ends[1], value=limits, step=(ends[1] - ends[0]) / 500
+        )
+        self.range.value = now.wl_range
+        self.exposures.value = (now.exposures[0], max(now.exposures[1], 1))
+        self.cmap.value, self.log.value = now.cmap, now.log
+        own = level_of(session._ds)
+        self.level.value = 1e4 * (own if now.level is None else now.level)
+        self.undo.disabled, self.redo.disabled = (not can for can in session.can)
+        self.area.value = session.code
 
     # Layout -------------------------------------------------------------------------------------
 
@@ -307,7 +313,7 @@ class Page:
         picture = (
             pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(escape(nothing))
         )
-        side = pn.Column(picture, self.told, width=490)
+        side = pn.Column(picture, self.told, width=470)
         code = pn.Card(
             pn.Column(pn.Row(self.copy), self.area, sizing_mode="stretch_width"),
             title="Code",
