@@ -28,6 +28,7 @@ from bokeh.models import (
     LinearColorMapper,
     LogColorMapper,
     Range1d,
+    WheelZoomTool,
 )
 from bokeh.plotting import figure
 from matplotlib.colors import to_hex
@@ -150,6 +151,7 @@ class Figures:
     def _toolbar(fig: Any, drag: Any) -> None:
         fig.toolbar.active_drag, fig.toolbar.logo = drag, None
         fig.toolbar_location = "above"
+        fig.toolbar.active_scroll = fig.select_one(WheelZoomTool)
         # The toolbar has the room that the title leaves it.
         fig.title.text_font_size = "12px"
 

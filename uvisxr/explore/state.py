@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,9 +15,11 @@ import xarray as xr
 from .. import checks
 from ..bins.binning import bin as bin_spectra
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
+from ..dataset.fields import FIELDS
 from ..drawing.colours import robust
 from ..errors import ArgumentError, UvisError, shortened
 from ..geometry.views import middle_sample
+from ..numerics import compiled
 from ..quality.flags import flag as set_flag
 from ..quality.flags import flags_of, select, unflag
 from ..spectra import rate
@@ -72,6 +75,8 @@ class State:
         self._lock = threading.RLock()
         self._told: list[Callable[[set[str]], None]] = []
         self.light = Light.of(ds)
+        # Someone is going to wait for every mean of many.
+        compiled.loops(compiled.WORTH)
         self.sky = Sky.of(ds)
         self._known = middle_sample(ds)
         self.pic, self.pixel = (np.atleast_1d(ds[dim].values) for dim in ("pic", "pixel"))
@@ -166,7 +171,7 @@ class State:
         `background` would find to be lost at that level.
         """
         groups = self.groups()
-        ds = self._ds.assign_coords(quality=(("pic", "pixel"), self.flags()))
+        ds = self._bare.assign_coords(quality=(("pic", "pixel"), self.flags()))
         arrays = [xr.DataArray(mask, dims=("pic", "pixel")) for mask in groups]
         found = bin_spectra(ds, pixels=arrays)
         name = "radiance_weighted" if self.light.calibrated else "rate"
@@ -177,6 +182,11 @@ class State:
             value = value - self.light.dark(mask & self.usable(), more) if more else value
             made.append(Mean(value - lower, value, value + upper))
         return made
+
+    @cached_property
+    def _bare(self) -> xr.Dataset:
+        """The dataset without the geometry, which `bin` would average too."""
+        return self._ds.drop_vars(FIELDS, errors="ignore")
 
     def _more(self) -> float:
         """By how much the background is higher than that of the dataset."""
