@@ -153,8 +153,9 @@ def _add_members(
     first: int,
     stop: int,
     sums: np.ndarray,
+    at: int,
 ) -> None:
-    """Add the terms of the members of a bin to its sums (term, wl)."""
+    """Add the terms of the members of a bin to its sums (term, wl), from column `at` on."""
     size = stop - first
     bounds, common, background = upper.size > 0, systematic.size > 0, dark.size > 0
     shared = weights.size > 0
@@ -247,13 +248,33 @@ def _add_members(
         for i in range(size):
             middle, rest = np.float64(mean[i]), np.float64(parts[_SUM, i])
             own = n[i] * middle + rest
-            sums[_N, i] += n[i]
-            sums[_SUM, i] += own
-            sums[_SQUARES, i] += parts[_SQUARES, i] + middle * (own + rest)
+            sums[_N, at + i] += n[i]
+            sums[_SUM, at + i] += own
+            sums[_SQUARES, at + i] += parts[_SQUARES, i] + middle * (own + rest)
         for term in range(_COUNTED, sums.shape[0]):
-            _add(sums[term], parts[term])
+            _add(sums[term, at : at + size], parts[term])
         if bounds and precise:
-            _add(sums[_WEIGHT], light)
+            _add(sums[_WEIGHT, at : at + size], light)
+
+
+@_compiled
+def _pieces(
+    value: np.ndarray, spectra: np.ndarray, first: int, stop: int, run: int
+) -> tuple[int, int]:
+    """Where the columns begin and end that the first and last of many members know.
+
+    Those beside them, as a rule unknown to all, are better gone through by themselves: where
+    something is not known all along a run costs more.
+    """
+    low, high = first, stop
+    if spectra.size > run:
+        for s in (spectra[0], spectra[-1]):
+            x = value[s]
+            while low < high and x[low] - x[low] != _ZERO:
+                low += 1
+            while high > low and x[high - 1] - x[high - 1] != _ZERO:
+                high -= 1
+    return low, high
 
 
 @_compiled
@@ -418,25 +439,29 @@ def statistics(
                 result[row, b, first:stop] = nothing
             continue
         sums[:] = 0.0
-        _add_members(
-            value,
-            upper,
-            lower,
-            systematic,
-            weights,
-            weight_row,
-            weight_factor,
-            dark,
-            dark_row,
-            inverse,
-            total,
-            score,
-            run,
-            spectra,
-            first,
-            stop,
-            sums,
-        )
+        low, high = _pieces(value, spectra, first, stop, run)
+        for begin, end in ((first, low), (low, high), (high, stop)):
+            if begin < end:
+                _add_members(
+                    value,
+                    upper,
+                    lower,
+                    systematic,
+                    weights,
+                    weight_row,
+                    weight_factor,
+                    dark,
+                    dark_row,
+                    inverse,
+                    total,
+                    score,
+                    run,
+                    spectra,
+                    begin,
+                    end,
+                    sums,
+                    begin - first,
+                )
         if of_number.size == 0:
             for row in range(n_terms):
                 result[row, b, first:stop] = sums[row]
