@@ -54,6 +54,9 @@ FLAGS |= {"star": "#ff3b30", "user": "#ff5cf4"}
 #: What veils the selected spectra.
 _VEIL = "59"
 
+#: Least distance of altitudes that are written, in the height of the picture.
+_APART = 0.06
+
 #: Room above and below a spectrum, in its height.
 _ROOM = 0.08
 
@@ -236,16 +239,19 @@ class Figures:
         return fig
 
     def _name(self, fig: Any, name: str, curve: np.ndarray) -> None:
-        """Write the altitude of a circle where it leaves the frame, or at its top."""
+        """Write the altitude of a circle at its highest place in the frame, if there is room."""
         if not name.endswith("km"):
             return
         inside = np.isfinite(curve).all(axis=1)
         for k, axis in enumerate((fig.x_range, fig.y_range)):
             margin = 0.06 * (axis.end - axis.start)
             inside &= (curve[:, k] > axis.start + margin) & (curve[:, k] < axis.end - margin)
-        if inside.any():
-            at = np.flatnonzero(inside)
-            x, y = curve[at[curve[at, 1].argmax()]]
+        if not inside.any():
+            return
+        at = np.flatnonzero(inside)
+        x, y = curve[at[curve[at, 1].argmax()]]
+        apart = _APART * (fig.y_range.end - fig.y_range.start)
+        if all(np.hypot(x - label.x, y - label.y) > apart for label in fig.select(Label)):
             look = {"text_font_size": "11px", "text_color": "black", "text_align": "center"}
             look |= {"background_fill_color": "white", "text_baseline": "middle"}
             fig.add_layout(Label(x=x, y=y, text=name, background_fill_alpha=0.75, **look))

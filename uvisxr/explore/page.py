@@ -58,7 +58,15 @@ button.label = "Copied";
 setTimeout(() => {button.label = label}, 1500);
 """
 
-_CELL = "padding-left: 1em; font-weight: bold"
+#: Height of what is told of a spectrum, pixels.
+_TOLD = 310
+
+_TABLE = """
+:host {overflow-y: auto}
+table {font-size: 12px; border-spacing: 0}
+td {padding: 0; line-height: 1.35}
+td + td {padding-left: 1em; font-weight: bold; white-space: nowrap}
+"""
 
 _HELP = """
 **Drag on a map**: a box selects spectra; the lasso in its toolbar any shape. Their mean, weighted,
@@ -163,7 +171,10 @@ class Page:
         self.toggle = pn.widgets.Button(label="Set or clear the flag", **wide)
         self.area = code_area("Code that does the same", height=260)
         self.copy = copy_button(self.area, **wide)
-        self.told = pn.pane.HTML("", sizing_mode="stretch_width")
+        # Of one height, so that nothing below moves with the mouse.
+        self.told = pn.pane.HTML(
+            "", sizing_mode="stretch_width", height=_TOLD, stylesheets=[_TABLE], margin=(0, 6)
+        )
         self.trouble = pn.pane.Alert("", alert_type="warning", visible=False)
         self._connect()
 
@@ -238,8 +249,7 @@ class Page:
             *session.describe(i, j),
         ]
         cells = "".join(
-            f"<tr><td>{escape(name)}</td><td style='{_CELL}'>{escape(text)}</td></tr>"
-            for name, text in rows
+            f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in rows
         )
         self.told.object = f"<table>{cells}</table>"
 
@@ -306,8 +316,8 @@ class Page:
     def main(self, theme: str | None = None) -> Any:
         """The figures, what is under the mouse, and the code."""
         self.told.object = _hint(self.session)
-        left = [self.figures.keogram, self.figures.spectrum]
-        figures = [pn.pane.Bokeh(fig, theme=theme) for fig in left]
+        maps = [self.figures.keogram, self.figures.spectrum]
+        left = [*(pn.pane.Bokeh(fig, theme=theme) for fig in maps), _legend(), _help()]
         sky = self.figures.picture
         nothing = f"No picture of the sky: {self.session.sky}"
         picture = (
@@ -322,9 +332,7 @@ class Page:
         )
         return pn.Column(
             self.trouble,
-            pn.FlexBox(pn.Column(*figures, width=WIDTH + sum(ASIDE)), side, gap="8px"),
-            pn.pane.Markdown(_HELP, sizing_mode="stretch_width"),
-            _legend(),
+            pn.FlexBox(pn.Column(*left, width=WIDTH + sum(ASIDE)), side, gap="8px"),
             code,
             sizing_mode="stretch_width",
         )
@@ -346,6 +354,10 @@ def _hint(session: State) -> str:
     return "<i>Move over a map: what is known of the spectrum there is told here.</i>"
 
 
+def _help() -> Any:
+    return pn.pane.Markdown(_HELP, sizing_mode="stretch_width", margin=(0, 6))
+
+
 def _legend() -> Any:
     parts = [("first selection", FIRST), ("second selection", SECOND)]
     parts += [(f"flag: {name}", colour) for name, colour in FLAGS.items() if name in QUALITY_FLAGS]
@@ -354,7 +366,7 @@ def _legend() -> Any:
         for name, colour in parts
         if not colour.endswith("00000000")
     )
-    return pn.pane.HTML(shown, sizing_mode="stretch_width")
+    return pn.pane.HTML(shown, sizing_mode="stretch_width", styles={"font-size": "12px"})
 
 
 def _extension() -> None:
