@@ -498,13 +498,12 @@ class Figures:
         if "all" in drawn:
             return "Plain mean of all spectra without a flag"
         words = []
-        for key in ("first", "second"):
+        for key, colour in (("first", "orange"), ("second", "blue")):
             mask = getattr(self._session.work, key)
             if mask.any():
                 good = int((mask & self._session.usable()).sum())
-                colour = "orange" if key == "first" else "blue"
-                words.append(f"{good:,} ({colour})")
-        return f"Mean of {' and of '.join(words)} spectra"
+                words.append(f"{good:,} {'' if words else 'spectra '}({colour})")
+        return f"{'Means' if len(words) > 1 else 'Mean'} of {' and '.join(words)}"
 
     def _fit_spectrum(self) -> None:
         """Make the height that of the spectra in the range."""
