@@ -497,7 +497,7 @@ class Figures:
             return "No mean spectrum"
         if "all" in drawn:
             return "Plain mean of all spectra without a flag"
-        words = []
+        words: list[str] = []
         for key, colour in (("first", "orange"), ("second", "blue")):
             mask = getattr(self._session.work, key)
             if mask.any():
