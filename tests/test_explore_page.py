@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -257,6 +260,33 @@ def test_nothing_typed_is_run(reduced: xr.Dataset, chromium: Browser):
     assert "{{7*7}}" in chromium.driver.title or "{{7*7}}" in chromium.run(
         "return document.body.textContent"
     )
+
+
+def test_a_script_that_shows_a_session_ends(made: Simulation):
+    """The page, which a thread serves, goes with it; the address answers at once."""
+    code = f"""
+import urllib.request
+import uvisxr
+session = uvisxr.open_product({str(made.labels[0])!r}).uvis.explore()
+url = session.show(browser=False)
+assert session.show(browser=False) == url
+assert urllib.request.urlopen(url).status == 200
+try:
+    session.show(port={{port}}, browser=False)
+except uvisxr.errors.ArgumentError as error:
+    assert "another port" in str(error)
+else:
+    raise AssertionError
+print("done")
+"""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code = code.replace("{port}", str(taken.getsockname()[1]))
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+        )
+    assert (done.returncode, done.stdout.split()) == (0, ["done"]), done.stderr
 
 
 def test_with_a_token(reduced: xr.Dataset, chromium: Browser):

@@ -200,7 +200,7 @@ def test_without_numba_or_a_folder_for_its_results(monkeypatch, folder, error):
 
     ds = observation()
     plain = ds.uvis.calibrate(files=folder, trend=False)
-    compiled._load.cache_clear()
+    compiled.load.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None if error is ImportError else Numba())
     monkeypatch.delitem(sys.modules, "uvisxr.numerics.fused", raising=False)
     monkeypatch.delattr(numerics, "fused", raising=False)
@@ -209,7 +209,7 @@ def test_without_numba_or_a_folder_for_its_results(monkeypatch, folder, error):
         assert compiled.loops() is None
         xr.testing.assert_identical(plain, ds.uvis.calibrate(files=folder, trend=False))
     finally:
-        compiled._load.cache_clear()
+        compiled.load.cache_clear()
 
 
 def test_cores_are_those_that_the_process_may_use(monkeypatch):

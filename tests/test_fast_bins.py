@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import platform
+import threading
 
 import numpy as np
 import pytest
@@ -193,6 +194,25 @@ def test_arrays_that_are_read_only_or_lie_otherwise(both):
     xr.testing.assert_equal(both(turned, by=BY), expected)
     part = ds.isel(wl=slice(2, 9), pic=slice(None, None, -1))
     both(part, by=BY)
+
+
+def test_loops_are_made_ready_in_the_background(monkeypatch):
+    """All that bins compile is compiled, and only then do the loops take over."""
+    from uvisxr.numerics import fused_bins
+
+    seen = []
+    loops = fused_bins.statistics
+    monkeypatch.setattr(
+        fused_bins, "statistics", lambda *given: seen.append(compiled._done) or loops(*given)
+    )
+    fast.prepare()
+    for thread in threading.enumerate():
+        if thread.name == "uvisxr loops":
+            thread.join()
+    assert seen == [0] and compiled.loops() is not None
+    signatures = len(loops.signatures)
+    scene(n_pic=4).uvis.bin(pixels=[[(0, 1)]])
+    assert len(loops.signatures) == signatures
 
 
 @pytest.fixture

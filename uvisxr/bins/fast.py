@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from types import ModuleType
 
 import numpy as np
@@ -64,6 +65,22 @@ def of_quantity(
     loops = _loops(members, result) if alike else None
     if loops is None:
         return False
+    _fill(loops, members, arrays, shared, result, finish, threads, n_terms, total, interval)
+    return True
+
+
+def _fill(
+    loops: ModuleType,
+    members: Members,
+    arrays: Mapping[str, np.ndarray],
+    shared: Mapping[str, Shared],
+    result: np.ndarray,
+    finish: bool,
+    threads: int,
+    n_terms: int,
+    total: bool,
+    interval: Interval,
+) -> None:
     weight, dark = (shared.get(name, _NO_PLANES) for name in ("weight", "background"))
     of_number = np.empty((2, 0))
     if finish:
@@ -89,7 +106,27 @@ def of_quantity(
         result,
     )
     _by_columns(lambda first, stop: loops.statistics(*given, first, stop), members, result, threads)
-    return True
+
+
+def prepare() -> None:
+    """Have the loops compiled in the background, and used from when they are.
+
+    That takes some ten seconds, once on a machine: numpy does the work until then. It is for those
+    who are about to wait for each of many means.
+    """
+    Thread(target=_compile, name="uvisxr loops", daemon=True).start()
+
+
+def _compile() -> None:
+    if compiled.load() is None:
+        return
+    from ..numerics import fused_bins
+
+    one = Members(np.zeros(1, int), np.zeros(1, int), 1)
+    plane, sums = np.zeros((1, 2), np.float32), np.empty((12, 1, 2))
+    arrays = dict.fromkeys(("value", "upper", "lower"), plane)
+    _fill(fused_bins, one, arrays, {}, sums, False, 1, len(sums), False, "garwood")
+    compiled.loops(compiled.WORTH)
 
 
 def of_counts(

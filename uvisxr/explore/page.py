@@ -12,6 +12,7 @@ import numpy as np
 import panel as pn
 from panel.theme import fast
 
+from ..bins import fast as loops
 from ..dataset.bits import QUALITY_FLAGS
 from ..drawing.texts import minus
 from ..errors import UvisError
@@ -86,6 +87,8 @@ class Page:
         self._thread = threading.get_ident()
         self._make()
         self._refresh(set(Work.__dataclass_fields__))
+        # Not before the picture is drawn, which would wait for the same compiler.
+        loops.prepare()
         session.tell(self._changed)
         if self._doc is not None:
             pn.state.on_session_destroyed(lambda _: session.forget(self._changed))

@@ -19,7 +19,6 @@ from ..dataset.fields import FIELDS
 from ..drawing.colours import robust
 from ..errors import ArgumentError, UvisError, shortened
 from ..geometry.views import middle_sample
-from ..numerics import compiled
 from ..quality.flags import flag as set_flag
 from ..quality.flags import flags_of, select, unflag
 from ..spectra import rate
@@ -75,8 +74,6 @@ class State:
         self._lock = threading.RLock()
         self._told: list[Callable[[set[str]], None]] = []
         self.light = Light.of(ds)
-        # Someone is going to wait for every mean of many.
-        compiled.loops(compiled.WORTH)
         self.sky = Sky.of(ds)
         self._known = middle_sample(ds)
         self.pic, self.pixel = (np.atleast_1d(ds[dim].values) for dim in ("pic", "pixel"))

@@ -19,7 +19,8 @@ _done = 0
 
 
 @lru_cache(1)
-def _load() -> ModuleType | None:
+def load() -> ModuleType | None:
+    """The module `uvisxr.numerics.fused`, or None where it cannot be had."""
     try:
         from . import fused
 
@@ -40,4 +41,4 @@ def loops(elements: int = 0) -> ModuleType | None:
     global _done
     with _LOCK:
         _done += elements
-        return _load() if _done >= WORTH else None
+        return load() if _done >= WORTH else None
