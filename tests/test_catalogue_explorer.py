@@ -379,7 +379,9 @@ def test_those_in_which_nothing_was_done_are_not_kept_for_ever(
 
     def open_(opening: Any) -> tuple[Any, list[str]]:
         opened.append(Path(opening.products[0]).stem)
-        return SimpleNamespace(can=(opened[-1].endswith("3"), False), code=opened[-1]), []
+        can = (opened[-1].endswith("3"), False)
+        watched = opened[-1].endswith("4")
+        return SimpleNamespace(can=can, code=opened[-1], watched=watched), []
 
     monkeypatch.setattr(viewers.Opening, "open", open_)
     with store.Writer(tmp_path / "cat") as writer:
@@ -389,11 +391,11 @@ def test_those_in_which_nothing_was_done_are_not_kept_for_ever(
     kept = viewers.Viewers(tmp_path / "cat")
     for name in (*names, *names):
         kept.of(name)
-    # What had to make room, and was opened anew; what was worked in did not.
+    # What had to make room, and was opened anew; what was worked in did not, nor what may be soon.
     assert set(opened) == set(names)
-    worked = [name for name in names if name.endswith("3")]
-    assert worked and all(opened.count(name) == 1 for name in worked)
-    assert len(kept._open) == 8 + len(worked)
+    worked, shown = ([name for name in names if name.endswith(end)] for end in "34")
+    assert worked and shown and all(opened.count(name) == 1 for name in (*worked, *shown))
+    assert len(kept._open) == 8 + len(worked) + len(shown)
     assert sorted(kept.codes) == worked
 
 
