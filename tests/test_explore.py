@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from bokeh.server.util import create_hosts_allowlist
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -531,7 +532,24 @@ def test_all_addresses_are_those_of_this_computer():
     names = serving.names("0.0.0.0")
     assert {"127.0.0.1", "localhost", "0.0.0.0", socket.gethostname().lower()} <= set(names)
     assert serving.names("127.0.0.1") == ["127.0.0.1", "localhost"]
-    assert serving.bracketed("::1") == "[::1]" and serving.bracketed("titan") == "titan"
+    assert all(":" not in name for name in serving.names("::"))
+    assert serving.called("::1") == "localhost" and serving.called("titan") == "titan"
+    assert serving.called("::") == serving.called("no: address") == socket.gethostname()
+
+
+@pytest.mark.parametrize("address", ["", "::1"])
+def test_addresses_that_are_no_origin(address, monkeypatch):
+    """What the server refuses as the origin of pages is refused in words, or left out."""
+    monkeypatch.setattr(
+        serving.pn,
+        "serve",
+        lambda pages, **given: create_hosts_allowlist(given["websocket_origin"], given["port"]),
+    )
+    if address:
+        assert "localhost:5006" in serving.serve({}, 5006, address=address)
+    else:
+        with pytest.raises(ArgumentError, match="cannot serve at"):
+            serving.serve({}, 5006, address=address)
 
 
 # While threads work ---------------------------------------------------------------------------

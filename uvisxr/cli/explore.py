@@ -108,7 +108,7 @@ def explore(
     check_libraries()
     register()
     from ..explore.opening import Opening, absolute
-    from ..explore.serving import bracketed, free_port, serve
+    from ..explore.serving import called, free_port, serve
 
     given = (
         [absolute(one) for one in kernels],
@@ -128,7 +128,7 @@ def explore(
         pages, codes = {"/": lambda: in_browser(session)}, lambda: [session.code]
     if not port:
         port = free_port()
-    click.echo(f"http://{bracketed(address)}:{port}")
+    click.echo(f"http://{called(address)}:{port}")
     serve(pages, port, browser, address, token)
     for code in codes():
         click.echo(code)

@@ -43,7 +43,7 @@ def serve(
             port=port,
             show=browser,
             start=start,
-            websocket_origin=[f"{bracketed(name)}:{port}" for name in names(address)],
+            websocket_origin=[f"{name}:{port}" for name in names(address)],
             title="uvisxr",
             verbose=False,
             **guard,
@@ -56,19 +56,24 @@ def serve(
 
 
 def names(address: str) -> list[str]:
-    """What this computer is called by those whom an address lets in, in small letters."""
+    """What this computer is called by those whom an address lets in, in small letters.
+
+    Without numbers of IPv6, which the server takes for no origin of a page.
+    """
     found = [LOCAL, "localhost", address]
     with contextlib.suppress(ValueError, OSError, UnicodeError):
-        if ipaddress.ip_address(address).is_unspecified:
+        if ipaddress.ip_address(address).is_unspecified or ":" in address:
             own = socket.gethostname()
             found += [own, socket.getfqdn()]
             found += [str(one[4][0]) for one in socket.getaddrinfo(own, None)]
-    return list(dict.fromkeys(name.lower() for name in found))
+    return list(dict.fromkeys(name.lower() for name in found if ":" not in name))
 
 
-def bracketed(address: str) -> str:
-    """An address as URLs have it."""
-    return f"[{address}]" if ":" in address else address
+def called(address: str) -> str:
+    """One of the names of an address, by which its pages can be opened."""
+    if ":" not in address:
+        return address
+    return "localhost" if address == "::1" else socket.gethostname()
 
 
 def serve_in_background(
