@@ -84,11 +84,13 @@ def serve_in_background(
     started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
     def run() -> None:
-        asyncio.set_event_loop(asyncio.new_event_loop())
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
         try:
             server = serve(pages, port, browser, token=token, start=False)
             server.start()
         except BaseException as error:  # who waits must not wait for ever
+            loop.close()
             started.put(error)
             return
         started.put(None)
