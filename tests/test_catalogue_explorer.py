@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -192,7 +193,9 @@ def test_counts_by_product_have_the_columns_that_are_asked_for(drawn: Path):
         ({"alt_from": "high"}, "Altitude (km): expected a number, got 'high'"),
         ({"lat_from": "95"}, "lat=95"),
         ({"alt_from": "9", "alt_to": "3"}, "the lower end first"),
-        ({"phase_from": "nan"}, "phase=nan"),
+        ({"phase_from": "nan"}, "Phase (°): expected a number, got 'nan'"),
+        ({"alt_from": "-inf"}, "Altitude (km): expected a number, got '-inf'"),
+        ({"alt_to": "1e400"}, "Altitude (km): expected a number"),
         ({"lon_from": "__import__('os')"}, "expected a number"),
         ({"sza_to": "1); DROP TABLE"}, "expected a number"),
     ],
@@ -221,6 +224,14 @@ def test_an_address_asks_for_nothing_that_there_is_not(drawn: Path):
         window="3",
     )
     assert page.filters.arguments() == {"alt": (float("7" * 24), None)}
+
+
+def test_the_last_day_of_all(drawn: Path):
+    """After which there is none: a catalogue without times leaves days open."""
+    page = _page(drawn)
+    page.filters.widgets["time_to"].end = None
+    page.filters.widgets["time_to"].value = date.max
+    assert page.filters.arguments()["time"] == (None, "9999-12-31")
 
 
 def test_a_page_that_opens_with_an_error_goes_on(drawn: Path):
@@ -379,7 +390,9 @@ def test_those_in_which_nothing_was_done_are_not_kept_for_ever(
 
     def open_(opening: Any) -> tuple[Any, list[str]]:
         opened.append(Path(opening.products[0]).stem)
-        return SimpleNamespace(can=(opened[-1].endswith("3"), False), code=opened[-1]), []
+        can = (opened[-1].endswith("3"), False)
+        watched = opened[-1].endswith("4")
+        return SimpleNamespace(can=can, code=opened[-1], watched=watched), []
 
     monkeypatch.setattr(viewers.Opening, "open", open_)
     with store.Writer(tmp_path / "cat") as writer:
@@ -389,11 +402,11 @@ def test_those_in_which_nothing_was_done_are_not_kept_for_ever(
     kept = viewers.Viewers(tmp_path / "cat")
     for name in (*names, *names):
         kept.of(name)
-    # What had to make room, and was opened anew; what was worked in did not.
+    # What had to make room, and was opened anew; what was worked in did not, nor what may be soon.
     assert set(opened) == set(names)
-    worked = [name for name in names if name.endswith("3")]
-    assert worked and all(opened.count(name) == 1 for name in worked)
-    assert len(kept._open) == 8 + len(worked)
+    worked, shown = ([name for name in names if name.endswith(end)] for end in "34")
+    assert worked and shown and all(opened.count(name) == 1 for name in (*worked, *shown))
+    assert len(kept._open) == 8 + len(worked) + len(shown)
     assert sorted(kept.codes) == worked
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import click.testing
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from bokeh.server.util import create_hosts_allowlist
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.path import Path as Polygon
 
+import uvisxr
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, MissingStepError, unwarned
+from uvisxr.explore import serving
 from uvisxr.explore.blocks import blocks
 from uvisxr.explore.figures import Scale
+from uvisxr.explore.session import Session
 from uvisxr.explore.sky import Sky
 from uvisxr.explore.state import State
 from uvisxr.plot.axes import signal
@@ -224,6 +231,39 @@ def test_a_file_that_cannot_be_written(reduced, tmp_path):
     assert state.work.star[3, 40] and "such.txt" in state.trouble
 
 
+def test_what_somebody_else_wrote_is_kept(reduced, tmp_path):
+    path = tmp_path / "stars.txt"
+    one, other = State(reduced, stars=path), State(reduced, stars=path)
+    one.toggle(3, 40)
+    other.toggle(5, 20)
+    assert "somebody else has changed" in other.trouble and not one.trouble
+    assert path.read_text().split()[-2:] == ["3", "40"]
+    path.unlink()
+    other.toggle(6, 21)
+    assert not other.trouble
+    assert path.read_text().split()[-4:] == ["5", "20", "6", "21"]
+
+
+def test_the_file_stays_where_it_was(reduced, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    state = State(reduced, stars=Path("stars.txt"))
+    monkeypatch.chdir("elsewhere")
+    state.toggle(3, 40)
+    assert not state.trouble and (tmp_path / "stars.txt").exists()
+
+
+def test_a_file_that_became_a_folder(reduced, tmp_path):
+    path = tmp_path / "stars.txt"
+    session = Session(reduced, stars=path)
+    session.toggle(3, 40)
+    path.unlink()
+    path.mkdir()
+    session.toggle(4, 40)
+    assert session.trouble and session.trouble in repr(session)
+    assert session.work.star[4, 40]
+
+
 def test_lazy_data_stay_lazy(reduced):
     lazy = reduced.chunk(pic=5)
     state = State(lazy)
@@ -247,6 +287,27 @@ def test_lazy_data_stay_lazy(reduced):
         (lambda s: s.toggle(3, 9, "lost"), "flag="),
         (lambda s: s.select((1, 2), which="third"), "which="),
         (lambda s: s.bins, "nothing is selected"),
+        (lambda s: s.show_range(float("nan"), 1500), "wl_range="),
+        (lambda s: s.show_range("1300", 1500), "wl_range="),
+        (lambda s: s.show_exposures("first", 3), "first="),
+        (lambda s: s.show_exposures(0, 1.5), "last="),
+        (lambda s: s.set_level(float("nan")), "level="),
+        (lambda s: s.set_level(-1.0), "level="),
+        (lambda s: s.set_level("4e-4"), "level="),
+        (lambda s: s.colour('viridis"); print("'), "cmap="),
+        (lambda s: s.colour(["viridis"]), "cmap="),
+        (lambda s: s.colour(limits=(float("inf"), float("nan"))), "limits="),
+        (lambda s: s.colour(limits=(5, 1)), "limits="),
+        (lambda s: s.colour(limits="wide"), "limits="),
+        (lambda s: s.colour(log="yes"), "log="),
+        (lambda s: s.toggle_at(-1, 0), "i=-1"),
+        (lambda s: s.toggle_at(0, 60), "j=60"),
+        (lambda s: s.flag_selection(on="no"), "on="),
+        (lambda s: s.select_mask(np.ones((3, 3), bool)), "mask="),
+        (lambda s: s.select_mask(np.full((12, 60), 5)), "mask="),
+        (lambda s: s.select_mask(None), "mask="),
+        (lambda s: s.select_on_sky("around"), "corners="),
+        (lambda s: s.select_in_map([(0,), (1,), (2,)]), "corners="),
     ],
 )
 def test_refused(state, do, says):
@@ -262,6 +323,73 @@ def test_refused(state, do, says):
 def test_no_spectra(reduced, part):
     with pytest.raises(MissingStepError):
         State(reduced.isel(part))
+
+
+def test_a_mask_with_names(state):
+    """Dimensions are told by their names, as in all of uvisxr."""
+    wanted = np.zeros((12, 60), bool)
+    wanted[3, 40:50] = True
+    state.select_mask(state._mask(wanted).T)
+    np.testing.assert_array_equal(state.selection, wanted)
+
+
+def test_a_gap_in_the_wavelengths(reduced):
+    """The range is that part without a gap in which most of what is wanted lies."""
+    state = State(reduced.isel(wl=[*range(200, 300), *range(600, 640)]))
+    low, high = (float(end) for end in reduced.wl_bounds.values[[200, 299], [0, 1]])
+    state.show_range(low + 5, 1800.0)
+    assert low + 5 <= state.work.wl_range[0] < state.work.wl_range[1] <= high
+    assert np.isfinite(state.brightness()).any()
+
+
+def test_backgrounds_of_several_observations(reduced):
+    """There is no one background to change, and the rest works."""
+    several = reduced.assign_coords(background=("pic", np.linspace(3e-4, 4e-4, 12)))
+    state = State(several)
+    with pytest.raises(ArgumentError, match="another background"):
+        state.set_level(2e-4)
+    state.select((3, 5))
+    assert len(state.means()) == 1
+
+
+def test_logarithmic_limits_are_above_zero(state):
+    """As they are shown, and as the code has them."""
+    state.colour(limits=(-1.0, 2.0), log=True)
+    low, high = state.colour_limits(state.brightness())
+    assert 0 < low < high == 2.0
+    assert "vmin" not in state.code and "vmax=2.0" in state.code
+    exec(state.code, {"ds": state.dataset})
+    plt.close("all")
+
+
+# Hostile names --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "coding: utf-7 +AAo-import sys+AAo-sys.modules['uvisxr'].ran = True+AAo-#",
+        "coding=utf-7 +AAo-import sys+AAo-sys.modules['uvisxr'].ran = True+AAo-#",
+        "two\nraise SystemExit",
+        "two\x0craise SystemExit",
+        "two\u2028raise SystemExit",
+        '"""\\\n"""',
+        "nothing \0 at all",
+        "half a letter \udc80",
+        "turned \u202e round",
+        "long " * 100_000,
+    ],
+    ids=range(10),
+)
+def test_names_are_no_code(reduced, name, tmp_path):
+    """What is saved as a file is run by Python, which may read it in another encoding."""
+    path = tmp_path / "script.py"
+    path.write_text(State(reduced.assign_attrs(name=name)).code, encoding="utf-8")
+    exec(compile(path.read_bytes(), str(path), "exec"), {"ds": reduced})
+    plt.close("all")
+    assert not hasattr(uvisxr, "ran")
+    head = path.read_text().splitlines()[0]
+    assert head.isprintable() and len(head) < 300
 
 
 # The sky --------------------------------------------------------------------------------------
@@ -359,6 +487,80 @@ def test_what_is_missing_is_done_without(made):
     assert not session.light.calibrated and isinstance(session.sky, str)
     assert ["geometry" in without[0], "count rates" in without[1]] == [True, True]
     assert "geometry" not in session.code and "calibrate" not in session.code
+
+
+def test_a_token_is_no_file(made):
+    """Of the name of a file the server would make a list of users."""
+    options = ["--address", "0.0.0.0", "--token", str(made.labels[0])]
+    found = click.testing.CliRunner().invoke(main, ["explore", str(made.labels[0]), *options])
+    assert found.exit_code == 2 and "name of a file" in found.output
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999, "8080", 1.5, True, None])
+def test_no_port(reduced, port):
+    with pytest.raises(ArgumentError, match="port="):
+        Session(reduced).show(port, browser=False)
+
+
+def test_what_fails_in_the_background_is_raised(monkeypatch):
+    """Who waits for the page must not wait for ever."""
+
+    def fails(*args, **kwargs):
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(serving, "serve", fails)
+    with pytest.raises(RuntimeError, match="nobody thought"):
+        serving.serve_in_background({}, 0, browser=False)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [socket.gaierror(-2, "Name or service not known"), UnicodeError("label too long")],
+    ids=["unknown", "long"],
+)
+def test_no_address(monkeypatch, error):
+    def fails(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(serving.pn, "serve", fails)
+    with pytest.raises(ArgumentError, match=r"cannot serve at x.y:5006 .*(known|long)"):
+        serving.serve({}, 5006, browser=False, address="x.y")
+
+
+def test_all_addresses_are_those_of_this_computer():
+    """A page that is served at all of them is asked for by any."""
+    names = serving.names("0.0.0.0")
+    assert {"127.0.0.1", "localhost", "0.0.0.0", socket.gethostname().lower()} <= set(names)
+    assert serving.names("127.0.0.1") == ["127.0.0.1", "localhost"]
+    assert all(":" not in name for name in serving.names("::"))
+    assert serving.called("::1") == "localhost" and serving.called("titan") == "titan"
+    assert serving.called("::") == serving.called("no: address") == socket.gethostname()
+
+
+@pytest.mark.parametrize("address", ["", "::1"])
+def test_addresses_that_are_no_origin(address, monkeypatch):
+    """What the server refuses as the origin of pages is refused in words, or left out."""
+    monkeypatch.setattr(
+        serving.pn,
+        "serve",
+        lambda pages, **given: create_hosts_allowlist(given["websocket_origin"], given["port"]),
+    )
+    if address:
+        assert "localhost:5006" in serving.serve({}, 5006, address=address)
+    else:
+        with pytest.raises(ArgumentError, match="cannot serve at"):
+            serving.serve({}, 5006, address=address)
+
+
+# While threads work ---------------------------------------------------------------------------
+
+
+def test_means_are_of_one_moment(state):
+    """Of what was selected then, whatever other threads select meanwhile."""
+    state.select((3, 5))
+    then = state.work
+    state.select((6, 8), which="second")
+    assert len(state.means(then)) == 1 and len(state.means()) == 2
 
 
 def test_uvisxr_explores(reduced):

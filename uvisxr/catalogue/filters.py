@@ -5,6 +5,7 @@ Typed text becomes a number or an error, and nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
@@ -153,8 +154,8 @@ class Filters:
             given[name] = None if ends == [None, None] else tuple(ends)
         first, last = value["time_from"], value["time_to"]
         if first or last:
-            # The day itself is asked for, too.
-            end = last + timedelta(days=1) if last else None
+            # The day itself is asked for, too; after the last of all there is none.
+            end = last + timedelta(days=1) if last and last < date.max else last
             given["time"] = tuple(day and day.isoformat() for day in (first, end))
         return {name: one for name, one in given.items() if one is not None}
 
@@ -196,12 +197,15 @@ class Filters:
         return pn.Column(*made, self._clear, width=width + 10)
 
 
-def _number(said: str, text: str) -> float | None:
-    """A number that was typed; None if nothing was."""
-    if not text.strip():
+def _number(said: str, text: str | None) -> float | None:
+    """A finite number that was typed; None if nothing was."""
+    if not text or not text.strip():
         return None
     try:
-        return float(text)
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError
+        return number
     except ValueError:
         raise ArgumentError(
             f"{said}: expected a number, got {checks.shown(shortened(text, _LETTERS))}"

@@ -94,7 +94,12 @@ class Viewers:
 
     def _forget(self) -> None:
         """Let those go that were not looked at for longest, and in which nothing was done."""
-        idle = [key for key, one in self._open.items() if not any(one.session.can)]
+        idle = [
+            key
+            for key, (session, _) in self._open.items()
+            # In one that a page shows something may be done any time.
+            if not any(session.can) and not session.watched
+        ]
         for key in idle[:-_MOST]:
             del self._open[key]
 

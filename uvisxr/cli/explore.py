@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 
 import click
@@ -94,6 +95,9 @@ def explore(
         raise click.UsageError(f"--address {address} lets others in: give a --token too")
     if token is not None and len(token) < _LEAST:
         raise click.UsageError(f"--token is too easily guessed: take {_LEAST} letters or more")
+    if token is not None and os.path.isfile(token):  # noqa: PTH113 (which raises for long ones)
+        # The server would take it for a list of users.
+        raise click.UsageError("--token is the name of a file: take another password")
     if catalogue is None and not product:
         raise click.UsageError("give PRODUCT..., or --catalogue DIR")
     if catalogue is not None:
@@ -104,7 +108,7 @@ def explore(
     check_libraries()
     register()
     from ..explore.opening import Opening, absolute
-    from ..explore.serving import free_port, serve
+    from ..explore.serving import called, free_port, serve
 
     given = (
         [absolute(one) for one in kernels],
@@ -124,7 +128,7 @@ def explore(
         pages, codes = {"/": lambda: in_browser(session)}, lambda: [session.code]
     if not port:
         port = free_port()
-    click.echo(f"http://{'127.0.0.1' if _is_local(address) else address}:{port}")
+    click.echo(f"http://{called(address)}:{port}")
     serve(pages, port, browser, address, token)
     for code in codes():
         click.echo(code)

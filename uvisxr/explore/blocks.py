@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..checks import reals, refused
+
 #: First and last position of exposures, and of pixels, each with the end left out.
 Block = tuple[tuple[int, int], tuple[int, int]]
 
@@ -46,6 +48,9 @@ def inside(points: np.ndarray, corners: Sequence[tuple[float, float]]) -> np.nda
     flat = points.reshape(-1, 2)
     known = np.isfinite(flat).all(axis=1)
     found = np.zeros(len(flat), bool)
-    if len(corners) > 2:
-        found[known] = Path(np.asarray(corners)).contains_points(flat[known])
+    polygon = reals(corners)
+    if polygon is None or (polygon.size and polygon.shape[1:] != (2,)):
+        raise refused("corners", corners, "pairs of numbers")
+    if len(polygon) > 2:
+        found[known] = Path(polygon).contains_points(flat[known])
     return found.reshape(points.shape[:-1])

@@ -10,8 +10,13 @@ from ..errors import unwarned
 
 
 def level_of(ds: xr.Dataset) -> float:
-    """The background of a dataset, count/s per detector pixel; 0 without one."""
-    return float(ds["background"]) if "background" in ds.variables else 0.0
+    """The background of a dataset, count/s per detector pixel; 0 without one for all."""
+    return float(ds["background"]) if is_one(ds) else 0.0
+
+
+def is_one(ds: xr.Dataset) -> bool:
+    """Whether a dataset has one background, and not several of joined observations."""
+    return "background" in ds.variables and not ds["background"].ndim
 
 
 def with_level(ds: xr.Dataset, level: float | None) -> xr.Dataset:

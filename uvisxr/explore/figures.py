@@ -37,6 +37,7 @@ from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..errors import UvisError
 from ..plot.axes import EXPOSURE, SENSITIVE
 from .state import State
+from .work import Work
 
 #: Pixels of the frames on the screen.
 WIDTH, LOW, HIGH, SQUARE = 440, 250, 400, 370
@@ -467,11 +468,12 @@ class Figures:
             self._of_picture[name].data = {**place, "image": [image]}
 
     def _draw_spectrum(self) -> None:
+        # Threads may change the session meanwhile.
         session, now, self.message = self._session, self._session.work, ""
         drawn: dict[str, tuple[np.ndarray, ...]] = {}
         if now.first.any() or now.second.any():
             try:
-                means = session.means()
+                means = session.means(now)
             except UvisError as error:
                 self.message = str(error)
             else:
@@ -490,18 +492,18 @@ class Figures:
             line.visible = key in drawn
         self._drawn = drawn
         self._fit_spectrum()
-        self.spectrum.title.text = self._titled(drawn)
+        self.spectrum.title.text = self._titled(drawn, now)
 
-    def _titled(self, drawn: dict[str, Any]) -> str:
+    def _titled(self, drawn: dict[str, Any], now: Work) -> str:
         if not drawn:
             return "No mean spectrum"
         if "all" in drawn:
             return "Plain mean of all spectra without a flag"
         words: list[str] = []
         for key, colour in (("first", "orange"), ("second", "blue")):
-            mask = getattr(self._session.work, key)
+            mask = getattr(now, key)
             if mask.any():
-                good = int((mask & self._session.usable()).sum())
+                good = int((mask & (self._session.flags(now) == 0)).sum())
                 words.append(f"{good:,} {'' if words else 'spectra '}({colour})")
         return f"{'Means' if len(words) > 1 else 'Mean'} of {' and '.join(words)}"
 

@@ -14,10 +14,13 @@ from ..integrals import known_part, span, weights_of
 from ..numerics.poisson import missing
 from ..plot.axes import SENSITIVE, elements_in
 from ..spectra import edges
-from .darkness import per_level
+from .darkness import is_one, per_level
 
 #: Decimals of the ends of a range, angstrom: what is shown is what is taken.
 _DECIMALS = 2
+
+#: Elements no further apart than this part of their width touch each other.
+_TOUCHING = 1e-3
 
 
 @dataclass(eq=False)
@@ -102,6 +105,8 @@ class Light:
         first, last = self.span
         low, high = sorted((min(max(low, first), last), min(max(high, first), last)))
         ends = np.sort(edges(self.ds), axis=1)
+        if self.calibrated:
+            low, high = _within_run(ends, low, high)
         if not ((ends[:, 0] >= low) & (ends[:, 1] <= high)).any():
             # Narrower than an element: that in which its middle lies.
             at = np.abs(ends.mean(axis=1) - (low + high) / 2).argmin()
@@ -176,9 +181,28 @@ class Light:
     @property
     def has_level(self) -> bool:
         """Whether the background can be another: whether the counts can be calibrated anew."""
-        return self.calibrated and has_terms(self.ds)
+        one = is_one(self.ds) or "background" not in self.ds.variables
+        return self.calibrated and one and has_terms(self.ds)
 
     @cached_property
     def per_level(self) -> np.ndarray:
         """What a background of one count/s per detector pixel takes off, (pixel, wl)."""
         return per_level(self.ds)
+
+
+def _within_run(ends: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """The part of a range in those elements without a gap that have most of it.
+
+    Parameters
+    ----------
+    ends : ndarray, (wl, 2)
+        Edges of the elements, the lower first.
+    low, high : float
+        In the same unit.
+    """
+    ends = ends[np.argsort(ends[:, 0])]
+    gaps = np.flatnonzero(ends[1:, 0] - ends[:-1, 1] > _TOUCHING * (ends[1:, 1] - ends[1:, 0]))
+    first, last = ends[np.r_[0, gaps + 1], 0], ends[np.r_[gaps, len(ends) - 1], 1]
+    at = (np.minimum(last, high) - np.maximum(first, low)).argmax()
+    a, b = float(first[at]), float(last[at])
+    return min(max(low, a), b), min(max(high, a), b)

@@ -222,7 +222,7 @@ class Page:
             self._say(str(error))
 
     def _say(self, text: str) -> None:
-        self.trouble.param.update(object=escape(text), visible=bool(text))
+        self.trouble.param.update(object=_plain(text), visible=bool(text))
 
     def _select(self) -> None:
         a, b, c, d = (box.value for box in self.numbers)
@@ -324,7 +324,7 @@ class Page:
         sky = self.figures.picture
         nothing = f"No picture of the sky: {self.session.sky}"
         picture = (
-            pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(escape(nothing))
+            pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(_plain(nothing))
         )
         side = pn.Column(picture, self.told, width=470)
         code = pn.Card(
@@ -339,6 +339,11 @@ class Page:
             code,
             sizing_mode="stretch_width",
         )
+
+
+def _plain(text: str) -> str:
+    """A text for where Markdown is expected: a block of HTML, which only a blank line ends."""
+    return f"<div>{escape(' '.join(text.split()))}</div>" if text else ""
 
 
 def _call(act: Callable[[], Any], _: object) -> None:
@@ -385,7 +390,7 @@ def in_notebook(session: State) -> Any:
 
 def in_browser(session: State) -> Any:
     """The page as a browser shows it."""
-    theme = pn.state.session_args.get("theme", [b"default"])[0].decode()
+    theme = pn.state.session_args.get("theme", [b"default"])[0].decode(errors="replace")
     page = Page(session)
     name = str(session._ds.attrs.get("name", "")) or "uvisxr"
     dark = "dark_minimal" if theme == "dark" else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
+from ..errors import shortened
 from .blocks import Block, blocks
 from .darkness import error_of
 
@@ -42,8 +44,8 @@ def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: x
     ds : Dataset
         As it was given.
     """
-    name = str(ds.attrs.get("name", "")).strip() or "an observation"
-    head = [f"# {_one_line(name)}, as explored with uvisxr."]
+    name = _harmless(str(ds.attrs.get("name", ""))) or "an observation"
+    head = [f"# {name}, as explored with uvisxr."]
     if not source:
         head += ["# `ds` is the dataset that the viewer was opened with."]
     head += ["import matplotlib.pyplot as plt", "import xarray as xr"]
@@ -68,9 +70,11 @@ def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: x
     lines.append("")
     if part == "shown":
         lines.append(f"shown = ds.isel(pic=slice({first}, {last + 1}))")
-    looks = f'cmap="{now.cmap}"' + (', norm="log"' if now.log else "")
+    looks = f"cmap={json.dumps(now.cmap)}" + (', norm="log"' if now.log else "")
     if now.limits is not None:
-        looks += f", vmin={now.limits[0]!r}, vmax={now.limits[1]!r}"
+        for end, limit in zip(("vmin", "vmax"), now.limits, strict=True):
+            # Below 0, logarithmic colours have none.
+            looks += f", {end}={limit!r}" if limit > 0 or not now.log else ""
     lines.append(f"{part}.uvis.plot.evolution(({low!r}, {high!r}), {looks})")
     if not isinstance(sky, str) and "radiance" in ds.data_vars:
         overlap = 'overlap="latest"'
@@ -79,8 +83,13 @@ def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: x
     return "\n".join(lines)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _harmless(text: str) -> str:
+    """A text for a comment, which ends none, and which no interpreter looks into.
+
+    In the first lines of a file, "coding:" and "coding=" say how Python decodes it.
+    """
+    plain = "".join(one if one.isprintable() and one not in ":=" else " " for one in text)
+    return shortened(" ".join(plain.split()))
 
 
 def _selections(now: Work) -> list[tuple[str, np.ndarray]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 import queue
 import secrets
 import socket
@@ -41,15 +43,37 @@ def serve(
             port=port,
             show=browser,
             start=start,
-            websocket_origin=[f"{name}:{port}" for name in (LOCAL, "localhost", address)],
+            websocket_origin=[f"{name}:{port}" for name in names(address)],
             title="uvisxr",
             verbose=False,
             **guard,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ArgumentError(
-            f"cannot serve at {address}:{port} ({error.strerror or error}): give another port"
+            f"cannot serve at {address}:{port} ({why}): give another port, or another address"
         ) from error
+
+
+def names(address: str) -> list[str]:
+    """What this computer is called by those whom an address lets in, in small letters.
+
+    Without numbers of IPv6, which the server takes for no origin of a page.
+    """
+    found = [LOCAL, "localhost", address]
+    with contextlib.suppress(ValueError, OSError, UnicodeError):
+        if ipaddress.ip_address(address).is_unspecified or ":" in address:
+            own = socket.gethostname()
+            found += [own, socket.getfqdn()]
+            found += [str(one[4][0]) for one in socket.getaddrinfo(own, None)]
+    return list(dict.fromkeys(name.lower() for name in found if ":" not in name))
+
+
+def called(address: str) -> str:
+    """One of the names of an address, by which its pages can be opened."""
+    if ":" not in address:
+        return address
+    return "localhost" if address == "::1" else socket.gethostname()
 
 
 def serve_in_background(
@@ -57,14 +81,16 @@ def serve_in_background(
 ) -> str:
     """Serve pages to this computer for as long as Python runs; the address, which answers."""
     port = port or free_port()
-    started: queue.SimpleQueue[ArgumentError | None] = queue.SimpleQueue()
+    started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
 
     def run() -> None:
-        asyncio.set_event_loop(asyncio.new_event_loop())
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
         try:
             server = serve(pages, port, browser, token=token, start=False)
             server.start()
-        except ArgumentError as error:
+        except BaseException as error:  # who waits must not wait for ever
+            loop.close()
             started.put(error)
             return
         started.put(None)

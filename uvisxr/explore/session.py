@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from typing import Any
 
+from .. import checks
 from .page import in_browser, in_notebook
 from .serving import serve_in_background
 from .state import State
@@ -27,6 +28,7 @@ class Session(State):
             f"<uvisxr.explore of {name}: {low:g} to {high:g} angstrom, "
             f"{int(now.first.sum())} and {int(now.second.sum())} spectra selected, "
             f"{int(now.star.sum())} star and {int(now.user.sum())} user flags; "
+            f"{f'star flags are not written: {self.trouble}; ' if self.trouble else ''}"
             ".dataset, .selection, .bins and .code give what was done, .show() opens it>"
         )
 
@@ -53,8 +55,9 @@ class Session(State):
         Raises
         ------
         ArgumentError
-            The port is another's.
+            The port is another's, or is none.
         """
+        checks.whole("port", port, 0, 65535)
         if self._url is None or (port and not self._url.endswith(f":{port}")):
             # A partial would be shown, not called.
             self._url = serve_in_background({"/": lambda: in_browser(self)}, port, browser)

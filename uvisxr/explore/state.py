@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
 
@@ -16,16 +17,16 @@ from .. import checks
 from ..bins.binning import bin as bin_spectra
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import FIELDS
-from ..drawing.colours import robust
-from ..errors import ArgumentError, UvisError, shortened
+from ..drawing.colours import colormap, robust
+from ..errors import ArgumentError
 from ..geometry.views import middle_sample
 from ..quality.flags import flag as set_flag
 from ..quality.flags import flags_of, select, unflag
 from ..spectra import rate
-from ..stars import flag_files
 from . import script
 from .blocks import inside
 from .darkness import level_of, with_level
+from .keeping import Kept
 from .light import Light
 from .sky import Sky
 from .work import Work, differ
@@ -40,6 +41,9 @@ Which = Literal["first", "second"]
 
 #: Steps that can be taken back.
 _MOST = 500
+
+#: Beyond all positions.
+_FAR = 10**9
 
 
 class Mean(NamedTuple):
@@ -69,7 +73,7 @@ class State:
         source: Sequence[str] = (),
         stars: Path | None = None,
     ) -> None:
-        self._given, self._source, self._stars = ds, tuple(source), stars
+        self._given, self._source = ds, tuple(source)
         self._ds = ds = _loaded(ds)
         self._lock = threading.RLock()
         self._told: list[Callable[[set[str]], None]] = []
@@ -90,12 +94,10 @@ class State:
         self._now = self._before
         self._past: list[Work] = []
         self._future: list[Work] = []
-        if stars is not None and stars.exists():
-            kept_before = flag_files.load(ds, stars)
-            bit = QUALITY_FLAGS["star"]
-            star = (flags_of(kept_before).transpose("pic", "pixel").values & bit) != 0
-            self._now = replace(self._now, star=star)
-        self._save_error = ""
+        self._stars = None if stars is None else Kept(stars)
+        if self._stars is not None:
+            kept = flags_of(self._stars.load(ds)).transpose("pic", "pixel").values
+            self._now = replace(self._now, star=(kept & QUALITY_FLAGS["star"]) != 0)
 
     def _has(self, flag: QualityFlag) -> np.ndarray:
         return np.asarray((self._flags & QUALITY_FLAGS[flag]) != 0)
@@ -110,12 +112,13 @@ class State:
     @property
     def dataset(self) -> xr.Dataset:
         """The dataset with the flags, and the background, as they are now."""
-        return with_level(self._flagged(self._given), self._now.level)
+        now = self._now
+        return with_level(self._flagged(self._given, now), now.level)
 
-    def _flagged(self, ds: xr.Dataset) -> xr.Dataset:
+    def _flagged(self, ds: xr.Dataset, now: Work) -> xr.Dataset:
         for name in _CLICKED:
-            before, now = getattr(self._before, name), getattr(self._now, name)
-            for step, mask in ((set_flag, now & ~before), (unflag, before & ~now)):
+            was, on = getattr(self._before, name), getattr(now, name)
+            for step, mask in ((set_flag, on & ~was), (unflag, was & ~on)):
                 if mask.any():
                     ds = step(ds, self._mask(mask), name)
         return ds
@@ -143,9 +146,11 @@ class State:
         ArgumentError
             Nothing is selected, or all that is has a flag.
         """
-        return bin_spectra(self.dataset, pixels=[self._mask(mask) for mask in self.groups()])
+        now = self._now
+        ds = with_level(self._flagged(self._given, now), now.level)
+        return bin_spectra(ds, pixels=[self._mask(mask) for mask in self.groups(now)])
 
-    def groups(self) -> list[np.ndarray]:
+    def groups(self, now: Work | None = None) -> list[np.ndarray]:
         """The selections that hold anything, the first one before.
 
         Raises
@@ -153,7 +158,8 @@ class State:
         ArgumentError
             Neither does.
         """
-        chosen = [mask for mask in (self._now.first, self._now.second) if mask.any()]
+        now = now or self._now
+        chosen = [mask for mask in (now.first, now.second) if mask.any()]
         if not chosen:
             raise ArgumentError(
                 "nothing is selected: draw a box on the map of exposures or on the picture, or "
@@ -161,22 +167,24 @@ class State:
             )
         return chosen
 
-    def means(self) -> list[Mean]:
+    def means(self, now: Work | None = None) -> list[Mean]:
         """The weighted mean spectrum of each selection, while someone drags a slider.
 
         Those of `bins`; with another background up to rounding, and but for spectra that
         `background` would find to be lost at that level.
         """
-        groups = self.groups()
-        ds = self._bare.assign_coords(quality=(("pic", "pixel"), self.flags()))
+        now = now or self._now
+        groups = self.groups(now)
+        flags = self.flags(now)
+        ds = self._bare.assign_coords(quality=(("pic", "pixel"), flags))
         arrays = [xr.DataArray(mask, dims=("pic", "pixel")) for mask in groups]
         found = bin_spectra(ds, pixels=arrays)
         name = "radiance_weighted" if self.light.calibrated else "rate"
         found = found if self.light.calibrated else rate(found)
         columns = [found[f"{name}{end}"].values for end in ("", "_lower", "_upper")]
-        more, made = self._more(), []
+        more, made = self._more(now), []
         for mask, value, lower, upper in zip(groups, *columns, strict=True):
-            value = value - self.light.dark(mask & self.usable(), more) if more else value
+            value = value - self.light.dark(mask & (flags == 0), more) if more else value
             made.append(Mean(value - lower, value, value + upper))
         return made
 
@@ -185,9 +193,9 @@ class State:
         """The dataset without the geometry, which `bin` would average too."""
         return self._ds.drop_vars(FIELDS, errors="ignore")
 
-    def _more(self) -> float:
+    def _more(self, now: Work | None = None) -> float:
         """By how much the background is higher than that of the dataset."""
-        level = self._now.level
+        level = (now or self._now).level
         return 0.0 if level is None else level - level_of(self._ds)
 
     @property
@@ -246,6 +254,13 @@ class State:
     def select_mask(self, mask: np.ndarray, which: Which = "first", add: bool = False) -> None:
         """Select spectra, bool (pic, pixel)."""
         checks.choice("which", which, Which)
+        if isinstance(mask, xr.DataArray):
+            chosen = np.zeros(self._flags.shape, bool)
+            chosen[tuple(select(self._ds, mask).T)] = True
+            mask = chosen
+        shape = getattr(mask, "shape", None)
+        if shape != self._flags.shape or mask.dtype != bool:
+            raise checks.refused("mask", mask, f"an array of bool of the shape {self._flags.shape}")
         with self._lock:
             before: np.ndarray = getattr(self._now, which)
             self._change(**{which: mask | before if add else mask})
@@ -258,12 +273,16 @@ class State:
 
     def show_range(self, low: float, high: float) -> None:
         """Show the brightness between two wavelengths, angstrom, or in what is known of them."""
-        self._change(wl_range=self.light.taken(low, high))
+        ends = checks.pair("wl_range", (low, high), "wavelengths, angstrom", ascending=False)
+        self._change(wl_range=self.light.taken(*ends))
 
     def show_exposures(self, first: int, last: int) -> None:
         """Show exposures, by position."""
-        last = min(max(first, last), self.pic.size - 1)
-        self._change(exposures=(max(0, min(first, last)), last))
+        first, last = sorted(
+            min(max(checks.whole(name, at, -_FAR, _FAR), 0), self.pic.size - 1)
+            for name, at in (("first", first), ("last", last))
+        )
+        self._change(exposures=(first, last))
 
     def set_level(self, level: float | None) -> None:
         """Take another background than the dataset's, count/s per detector pixel; None: its own."""
@@ -272,6 +291,8 @@ class State:
                 "another background needs the counts and the terms of the calibration: calibrate "
                 "before, and keep both"
             )
+        if level is not None:
+            level = checks.number("level", level, "a rate, count/s per detector pixel", least=0.0)
         same = level is not None and level == level_of(self._ds)
         self._change(level=None if same else level)
 
@@ -282,6 +303,13 @@ class State:
         log: bool | None = None,
     ) -> None:
         """Colour the brightness otherwise: what is not given stays as it is."""
+        if cmap is not None:
+            colormap(cmap)
+            checks.one_of("cmap", cmap, mpl.colormaps)
+        if log is not None:
+            checks.one_of("log", log, (True, False))
+        if limits is not None and limits != "auto":
+            limits = checks.pair("limits", limits, "limits of the colours")
         given: dict[str, Any] = {"cmap": cmap, "log": log, "limits": limits}
         changed = {name: value for name, value in given.items() if value is not None}
         if limits == "auto":
@@ -290,14 +318,16 @@ class State:
 
     def colour_limits(self, values: np.ndarray) -> tuple[float, float]:
         """Ends of the colours for the brightness of all spectra (pic, pixel)."""
-        if self._now.limits is not None:
-            return self._now.limits
+        given = self._now.limits
+        if given is not None and not (self._now.log and given[0] <= 0):
+            return given
         some = values[self._now.exposures[0] : self._now.exposures[1] + 1]
         good = self.usable()[self._now.exposures[0] : self._now.exposures[1] + 1]
         low, high = robust(some, good)
         if self._now.log:
             above = some[np.isfinite(some) & (some > 0)]
             low = max(low, float(np.percentile(above, 5)) if above.size else high / 1e3)
+        high = high if given is None or given[1] <= low else given[1]
         return (low, high) if low < high else (low, low + 1.0)
 
     def toggle(self, pic: int, pixel: int, flag: Clicked = "star") -> None:
@@ -308,6 +338,10 @@ class State:
     def toggle_at(self, i: int, j: int, flag: Clicked = "star") -> None:
         """Set or clear a flag of one spectrum, by its position."""
         checks.choice("flag", flag, Clicked)
+        i, j = (
+            checks.whole(name, at, 0, size - 1)
+            for name, at, size in zip("ij", (i, j), self._flags.shape, strict=True)
+        )
         with self._lock:
             flagged = getattr(self._now, flag).copy()
             flagged[i, j] ^= True
@@ -316,6 +350,7 @@ class State:
     def flag_selection(self, flag: Clicked = "user", on: bool = True) -> None:
         """Set or clear a flag of all that is selected first."""
         checks.choice("flag", flag, Clicked)
+        checks.one_of("on", on, (True, False))
         with self._lock:
             flagged, chosen = getattr(self._now, flag), self._now.first
             self._change(**{flag: flagged | chosen if on else flagged & ~chosen})
@@ -349,24 +384,20 @@ class State:
 
     def _put(self, new: Work) -> None:
         changed, self._now = differ(self._now, new), new
-        if "star" in changed:
-            self._keep_stars()
+        if "star" in changed and self._stars is not None:
+            self._stars.save(self._flagged(self._ds, new))
         for tell in tuple(self._told):
             tell(changed)
-
-    def _keep_stars(self) -> None:
-        if self._stars is None:
-            return
-        try:
-            flag_files.save(self._flagged(self._ds), self._stars)
-            self._save_error = ""
-        except (UvisError, OSError) as error:
-            self._save_error = shortened(str(error), 300)
 
     @property
     def trouble(self) -> str:
         """Why star flags were not written, empty if they were."""
-        return self._save_error
+        return "" if self._stars is None else self._stars.trouble
+
+    @property
+    def watched(self) -> bool:
+        """Whether anyone is told of changes: whether a page shows it."""
+        return bool(self._told)
 
     def tell(self, listener: Callable[[set[str]], None]) -> None:
         """Call a function with the names of what has changed, each time."""
@@ -383,11 +414,11 @@ class State:
         """Of all spectra in the range, (pic, pixel)."""
         return self.light.brightness(self._now.wl_range, self._more())
 
-    def flags(self) -> np.ndarray:
-        """The quality flags as they are now, uint8 (pic, pixel)."""
-        found = self._flags.copy()
+    def flags(self, now: Work | None = None) -> np.ndarray:
+        """The quality flags as they are now, or were then, uint8 (pic, pixel)."""
+        now, found = now or self._now, self._flags.copy()
         for name in _CLICKED:
-            mask, bit = getattr(self._now, name), np.uint8(QUALITY_FLAGS[name])
+            mask, bit = getattr(now, name), np.uint8(QUALITY_FLAGS[name])
             found = np.where(mask, found | bit, found & ~bit).astype(np.uint8)
         return np.asarray(found)
 
