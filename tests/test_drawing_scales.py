@@ -124,6 +124,12 @@ def test_of_nothing_the_usual_scale_is_taken():
         colours.colours(np.ones((2, 2)), "viridis", "log", vmin=50, usual=Normalize(0.0, 1.0))
 
 
+def test_of_nothing_a_logarithmic_scale_can_be_drawn():
+    nothing = np.full((2, 3), np.nan)
+    norm = colours.colours(nothing, "viridis", "log", usual=colours.robust_norm(nothing)).norm
+    assert 0 < norm.vmin < norm.vmax == 1.0
+
+
 @pytest.mark.parametrize("paper", ["white", "black"])
 def test_colours_of_ordered_bins(paper):
     bounds = np.array([[-np.inf, 0.0], [0.0, 100.0], [100.0, 300.0], [300.0, 400.0]])

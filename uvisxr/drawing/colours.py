@@ -116,6 +116,9 @@ def colours(
     known = np.ma.masked_invalid(values)
     if usual is not None and not isinstance(norm, Normalize):
         vmin, vmax = _filled(usual, norm, vmin, vmax)
+        if norm == "log" and vmin is None and vmax is not None and not known.count():
+            # No value gives the lower limit, and the usual one does not fit the scale.
+            vmin = 0.1 * vmax
         norm = norm or type(usual)()
     scale = ScalarMappable(cast(Normalize, norm), cmap)
     found = cast(Normalize, scale.norm)
