@@ -45,7 +45,7 @@ def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: x
     name = str(ds.attrs.get("name", "")).strip() or "an observation"
     head = [f"# {_one_line(name)}, as explored with uvisxr."]
     if not source:
-        head += ["# `ds` is the dataset that the viewer was opened with."]
+        head += ["# Make `ds` before: the dataset that the viewer was opened with."]
     head += ["import matplotlib.pyplot as plt", "import xarray as xr"]
     lines = [*head, "", "import uvisxr  # gives datasets their .uvis", "", *source]
     flags = _flags(before, now)
