@@ -613,7 +613,7 @@ def test_what_a_user_does(made: Simulation, simulated: Path, command: Any, chrom
     _shot(chromium, "5-viewer")
     chromium.drag("keogram", (0.3, 0.2), (0.5, 0.4), (0.6, 0.6))
     title = "return Bokeh.documents[0].get_model_by_name('spectrum').title.text"
-    chromium.until(lambda: "first" in chromium.run(title), "a selection")
+    chromium.until(lambda: "orange" in chromium.run(title), "a selection")
     assert chromium.asked() <= {"127.0.0.1"} and not chromium.errors()
 
     program.send_signal(signal.SIGINT)
