@@ -18,10 +18,13 @@ from matplotlib.path import Path as Polygon
 
 import uvisxr
 from uvisxr.cli import main
+from uvisxr.dataset.bits import QUALITY_FLAGS
 from uvisxr.errors import ArgumentError, MissingStepError, unwarned
 from uvisxr.explore import serving
 from uvisxr.explore.blocks import blocks
+from uvisxr.explore.borders import borders, rimmed
 from uvisxr.explore.figures import Scale
+from uvisxr.explore.page import Page
 from uvisxr.explore.session import Session
 from uvisxr.explore.sky import Sky
 from uvisxr.explore.state import State
@@ -568,3 +571,53 @@ def test_uvisxr_explores(reduced):
     assert "0 and 0 spectra selected" in repr(session)
     tree = xr.DataTree.from_dict({"window0": reduced})
     assert tree.uvis.explore().work.exposures == (0, 11)
+
+
+# Borders ----------------------------------------------------------------------------------------
+
+
+@given(mask=arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 6))))
+def test_borders_are_between_what_is_in_and_what_is_not(mask):
+    expected = set()
+    for x, y in zip(*np.nonzero(mask), strict=True):
+        sides = {(x, y, x, y + 1), (x + 1, y, x + 1, y + 1)}
+        sides |= {(x, y, x + 1, y), (x, y + 1, x + 1, y + 1)}
+        # A side of two is within.
+        expected ^= sides
+    found = borders(mask)
+    assert len(found) == len(expected) and set(map(tuple, found.tolist())) == expected
+
+
+def test_a_rim_is_within_its_selection_and_not_at_gaps():
+    image = np.zeros((20, 20), np.uint8)
+    image[2:18, 2:18], image[8:12, 8:12] = 1, 0
+    gap = np.zeros(image.shape, bool)
+    gap[8:12, 8:12] = True
+    found = rimmed(image, gap)
+    assert ((found > 0) == (image > 0)).all()
+    assert (found[2:4, 2:18] == 5).all() and (found[4, 4:16] == 4).all()
+    assert (found[5:15, 5:8] == 1).all()
+
+
+# The page ---------------------------------------------------------------------------------------
+
+
+def test_the_buttons_say_what_they_do(state):
+    page = Page(state)
+    # A value that is none would leave all of them as if none held.
+    assert page.click.value == "" and page.click.value in page.click.values
+    page._clicked(3, 4)
+    assert not state.flags()[3, 4] & (QUALITY_FLAGS["star"] | QUALITY_FLAGS["user"])
+    assert page.flag_all.label.endswith("user") and page.toggle.label.endswith("star")
+    page.click.value = "star"
+    assert page.flag_all.label.endswith("star")
+    page.click.value = "user"
+    assert page.toggle.label.endswith("user")
+    page._clicked(3, 4)
+    assert state.work.user[3, 4]
+
+
+def test_what_is_told_has_its_room_before_it_is_told(state):
+    page = Page(state)
+    page.main()
+    assert page.told.height >= 17 * (2 + len(state.describe(6, 30)))

@@ -140,6 +140,29 @@ def test_what_a_user_does(session: Session, chromium: Browser, reduced: xr.Datas
     assert chromium.errors() == []
 
 
+#: Controls that go beyond the right edge of the card with a head.
+_BEYOND = """
+const edge = arguments[0].getBoundingClientRect();
+return [...all(document)].filter((e) => {
+  const box = e.getBoundingClientRect();
+  return /INPUT|BUTTON|LABEL/.test(e.tagName) && box.left < edge.right && box.right > edge.right;
+}).map((e) => e.outerHTML);
+"""
+
+
+def test_nothing_is_cut(session: Session, chromium: Browser):
+    """Controls are within their cards, and titles beside no toolbar."""
+    session.select((2, 5), (20, 30))
+    session.select((2, 5), (2, 8), which="second")
+    heads = chromium.run(_HEADERS)
+    for head in heads:
+        chromium.run("arguments[0].click()", head)
+    chromium.until(lambda: len(chromium.run(_INPUTS)) == 4, "the fields")
+    assert chromium.run(_ALL + _BEYOND, heads[0]) == []
+    title, bar = chromium.run(_TITLE_AND_BAR)
+    assert title["bottom"] <= bar["top"] or bar["bottom"] <= title["top"]
+
+
 def _drawn(chromium: Browser) -> dict[str, dict[str, np.ndarray]]:
     """The spectra that the page holds, by selection."""
     found = chromium.run(
@@ -218,6 +241,27 @@ function* all(root) {
 }
 """
 _INPUTS = _ALL + "return [...all(document)].filter(e => e.tagName == 'INPUT' && e.type == 'text');"
+#: Heads of the cards that are closed.
+_HEADERS = (
+    _ALL
+    + """
+return [...all(document)].filter(
+  e => e.tagName == 'BUTTON' && e.classList.contains('card-header')
+    && /Background|By numbers/.test([...all(e)].map(x => x.textContent).join('')));
+"""
+)
+#: Where the title of the spectrum and its toolbar are.
+_TITLE_AND_BAR = """
+const fig = Bokeh.documents[0].get_model_by_name("spectrum");
+const view = Bokeh.index.find_one(fig), of = (b) => ({top: b.top, bottom: b.bottom});
+return [fig.title, fig.toolbar].map((model) => {
+  const panel = view.layout, found = [];
+  for (const v of view.views.query((v) => v.model === model || v.model.toolbar === model
+    || v.model.title === model)) found.push(v);
+  const own = found.find((v) => v !== view);
+  return of(own.layout?.bbox ?? own.bbox);
+});
+"""
 _FOCUS_HEADER = (
     _ALL
     + """

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 #: Width of the column of filters, pixels.
 _ASIDE = 300
 
-#: Pixels of the map.
-_WIDTH, _HEIGHT = 720, 360
+#: Pixels of the map with its axes, at most: smaller pages scale it.
+_WIDTH, _HEIGHT = 880, 450
 
 #: How many products are listed.
 _LISTED = 200
@@ -68,7 +68,7 @@ _ALERT = f"border-left: 4px solid {_BOX}; padding: 0.2em 0.8em; margin: 0"
 _TABLE = """
 table {border-collapse: collapse; font-size: 13px; width: 100%}
 th {text-align: left}
-th, td {padding: 3px 14px 3px 2px; border-bottom: 1px solid #8886; white-space: nowrap}
+th, td {padding: 3px 12px 3px 2px; border-bottom: 1px solid #8886; white-space: nowrap}
 .number {text-align: right; font-variant-numeric: tabular-nums}
 a {color: inherit; text-decoration: underline}
 """
@@ -109,8 +109,10 @@ class Explorer:
         colours = [to_hex(c) for c in mpl.colormaps["viridis"](np.arange(low, high))]
         self._colours = LogColorMapper(palette=colours, low=1, high=10, low_color="#00000000")
         fig = figure(
-            frame_width=_WIDTH,
-            frame_height=_HEIGHT,
+            width=_WIDTH,
+            height=_HEIGHT,
+            max_width=_WIDTH,
+            sizing_mode="scale_width",
             # East is to the right, as on all maps of uvisxr.
             x_range=Range1d(360, 0),
             y_range=Range1d(-90, 90),
@@ -143,7 +145,13 @@ class Explorer:
             line_color=_BOX,
             line_width=2,
         )
-        bar = ColorBar(color_mapper=self._colours, formatter=NumeralTickFormatter(), width=12)
+        bar = ColorBar(
+            color_mapper=self._colours,
+            formatter=NumeralTickFormatter(),
+            width=12,
+            title="Spectra",
+            title_text_font_style="normal",
+        )
         fig.add_layout(bar, "right")
         box = BoxSelectTool(renderers=[], description="Box: ask for these places")
         told = [("longitude, latitude", "$x{0.0}°, $y{0.0}°"), ("spectra", "@looks{0,0}")]
@@ -191,7 +199,7 @@ class Explorer:
             given = self.filters.arguments()
             self._show(search(self._catalogue, **given), given)
         except UvisError as error:
-            self.trouble.object = _alert(str(error))
+            self.trouble.object = _alert(f"{error}. Below is the answer before.")
             return
         self.trouble.object = ""
         if self._location is not None:

@@ -38,6 +38,9 @@ _LETTERS = 24
 
 _PARTS = {"both": None, "disk": True, "limb": False}
 
+#: What buttons of more than one say.
+_SAID = {"both": "disk and limb", "disk": "disk", "limb": "limb"}
+
 _STRETCHED: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (3, 5)}
 
 #: Of several buttons it is seen which one holds.
@@ -66,14 +69,14 @@ class Filters:
         self.widgets: dict[str, Any] = {
             "target": select(label="Target", options={"any": "", **targets}, **_STRETCHED),
             "body": select(
-                label="Body that it is about",
-                options={"that of the target": "", **{name: name for name in bodies}},
+                label="Places and angles on",
+                options={"the target": "", **{name: name for name in bodies}},
                 **_STRETCHED,
             ),
             "channel": pn.widgets.RadioButtonGroup(
                 label="Channel",
                 **_OUTLINED,
-                options={"both": "", **{name: name for name in get_args(ChannelName)}},
+                options={"both channels": "", **{name: name for name in get_args(ChannelName)}},
                 **_STRETCHED,
             ),
             "slit": select(
@@ -86,7 +89,8 @@ class Filters:
             ),
             "part": pn.widgets.RadioButtonGroup(
                 label="Where the line of sight passes",
-                options=list(_PARTS),
+                options={_SAID[name]: name for name in _PARTS},
+                value="both",
                 **_OUTLINED,
                 **_STRETCHED,
             ),
@@ -102,7 +106,7 @@ class Filters:
         for end in ("from", "to"):
             self.widgets[f"time_{end}"] = day(label=f"Time {end}", **span, **_STRETCHED)
         self._clear = pn.widgets.Button(label="Clear all", **_STRETCHED)
-        self._anywhere = pn.widgets.Button(label="All places", **_STRETCHED)
+        self._anywhere = pn.widgets.Button(label="Any latitude and longitude", **_STRETCHED)
         self._clear.on_click(lambda event: self.clear())
         self._anywhere.on_click(lambda event: self.look_at(None, None))
         self._usual = {name: widget.value for name, widget in self.widgets.items()}

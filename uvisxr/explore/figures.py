@@ -36,6 +36,7 @@ from matplotlib.colors import to_hex
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..errors import UvisError
 from ..plot.axes import EXPOSURE, SENSITIVE
+from .borders import borders, rimmed
 from .state import State
 from .work import Work
 
@@ -51,6 +52,9 @@ FIRST, SECOND = "#e69f00", "#56b4e9"
 #: Colours of the flags shown, the gravest last; what has none has no colour.
 FLAGS: dict[QualityFlag, str] = {"dark_line": "#00000000", "partial": "#999999", "lost": "#666666"}
 FLAGS |= {"star": "#ff3b30", "user": "#ff5cf4"}
+
+#: Ends of a part of a border.
+_ENDS = ("x0", "y0", "x1", "y1")
 
 #: What veils the selected spectra.
 _VEIL = "59"
@@ -156,12 +160,14 @@ class Figures:
         fig.toolbar.active_drag, fig.toolbar.logo = drag, None
         fig.toolbar_location = "above"
         fig.toolbar.active_scroll = fig.select_one(WheelZoomTool)
-        # The toolbar has the room that the title leaves it.
+        # Under the title, which may be as wide as the frame.
+        fig.toolbar_sticky = False
         fig.title.text_font_size = "12px"
 
     def _layers(self, fig: Any) -> dict[str, ColumnDataSource]:
         """The brightness, the selections and the flags over one another."""
         veil = ["#00000000", FIRST + _VEIL, SECOND + _VEIL, "#ffffff" + _VEIL]
+        veil += ["#000000", FIRST, SECOND]
         palettes = {"light": None, "chosen": veil, "flags": ["#00000000", *FLAGS.values()]}
         sources = {}
         for name, palette in palettes.items():
@@ -191,6 +197,12 @@ class Figures:
         )
         fig.xaxis.ticker.min_interval = fig.yaxis.ticker.min_interval = 1
         self._of_keogram = self._layers(fig)
+        self._borders = {}
+        for name, colour in (("first", FIRST), ("second", SECOND)):
+            source = self._borders[name] = ColumnDataSource({key: [] for key in _ENDS})
+            # Dark under light: seen on every colour of a map.
+            for line, wide in (("black", 4), (colour, 2)):
+                fig.segment(*_ENDS, source=source, line_color=line, line_width=wide)
         self._cell = ColumnDataSource({"x": [], "y": []})
         fig.rect(
             "x",
@@ -217,6 +229,7 @@ class Figures:
             y_range=Range1d(y0, y1),
             x_axis_label="km to the right of the centre",
             y_axis_label="km towards the body's north",
+            title="The same on the plane of the sky",
             tools="pan,wheel_zoom,reset,save",
             name="picture",
         )
@@ -451,6 +464,12 @@ class Figures:
         for name in layers:
             image = np.ascontiguousarray(self._layer(name).T)
             self._of_keogram[name].data = {**place, "image": [image]}
+        if "chosen" in layers:
+            step = np.array([self._x.step, self._y.step] * 2)
+            start = np.array([x0, y0] * 2)
+            for key, source in self._borders.items():
+                ends = start + step * borders(getattr(self._session.work, key))
+                source.data = dict(zip(_ENDS, ends.T, strict=True))
 
     def _draw_picture(self, layers: set[str], anew: bool) -> None:
         if self.picture is None:
@@ -465,6 +484,8 @@ class Figures:
         for name in layers:
             image = self._layer(name).ravel()[self._index]
             image[nothing] = np.nan if name == "light" else 0
+            if name == "chosen":
+                image = rimmed(image, nothing)
             self._of_picture[name].data = {**place, "image": [image]}
 
     def _draw_spectrum(self) -> None:
@@ -504,8 +525,9 @@ class Figures:
             mask = getattr(now, key)
             if mask.any():
                 good = int((mask & (self._session.flags(now) == 0)).sum())
-                words.append(f"{good:,} {'' if words else 'spectra '}({colour})")
-        return f"{'Means' if len(words) > 1 else 'Mean'} of {' and '.join(words)}"
+                word = "spectrum" if good == 1 else "spectra"
+                words.append(f"{good:,} {word} ({colour})")
+        return f"{'Means' if len(words) > 1 else 'Mean'} of {' and of '.join(words)}"
 
     def _fit_spectrum(self) -> None:
         """Make the height that of the spectra in the range."""

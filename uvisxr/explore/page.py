@@ -70,10 +70,14 @@ td + td {padding-left: 1em; font-weight: bold; white-space: nowrap}
 """
 
 _HELP = """
-**Drag on a map**: a box selects spectra; the lasso in its toolbar any shape. Their mean, weighted,
-with its bounds, is the spectrum. **Drag in the spectrum**: the range that both maps show.
-**Click on a map**: sets or clears a flag, if the click is set to. Wheel: zoom.
+**Drag a box on a map** to select spectra, or draw any shape with the lasso of its toolbar: the
+spectrum is their weighted mean with its error band. **Drag in the spectrum** to choose the
+wavelengths of both maps. **Click on a map** to set or clear the flag that is chosen at the left.
+**Turn the wheel** to zoom; the round arrow of the toolbar goes back.
 """
+
+#: What the lines in the picture of the sky are.
+_LINES = "Lines: limb solid, terminator dotted, altitudes dashed."
 
 
 class Page:
@@ -99,8 +103,10 @@ class Page:
         session = self.session
         low, high = session.light.span
         wide: dict[str, Any] = {"sizing_mode": "stretch_width", "margin": (4, 6)}
+        # The handles go beyond the ends of what they move on.
+        sliding = wide | {"margin": (4, 14)}
         self.range = pn.widgets.RangeSlider(
-            label="Wavelengths (Å)", start=low, end=high, value=(low, high), step=0.5, **wide
+            label="Wavelengths (Å)", start=low, end=high, value=(low, high), step=0.5, **sliding
         )
         self.exposures = pn.widgets.IntRangeSlider(
             label="Exposures, by position",
@@ -108,7 +114,7 @@ class Page:
             end=max(1, session.pic.size - 1),
             value=(0, max(1, session.pic.size - 1)),
             disabled=session.pic.size < 2,
-            **wide,
+            **sliding,
         )
         self.cmap = pn.widgets.Select(label="Colours", options=list(COLORMAPS), **wide)
         self.limits = pn.widgets.RangeSlider(
@@ -117,27 +123,29 @@ class Page:
             end=1.0,
             value=(0.0, 1.0),
             step=0.01,
-            **wide,
+            **sliding,
         )
         self.automatic = pn.widgets.Button(label="Automatic limits", **wide)
         self.log = pn.widgets.Checkbox(label="Logarithmic", margin=(6, 6))
         own = level_of(session._ds)
         top = max(_DARKEST, 2 * own)
         self.level = pn.widgets.FloatSlider(
-            label="Background (1e-4 count/s per detector pixel)",
+            label="1e-4 count/s per detector pixel",
             start=0.0,
             end=1e4 * top,
             value=1e4 * own,
             step=0.01,
             disabled=not session.light.has_level,
-            **wide,
+            **sliding,
         )
         self.own_level = pn.widgets.Button(
             label="As the dataset has it", disabled=not session.light.has_level, **wide
         )
         self.click = pn.widgets.RadioButtonGroup(
             label="A click",
-            options={"Nothing": None, "Star": "star", "User": "user"},
+            # No value would leave all buttons as if none held.
+            options={"Nothing": "", "Star": "star", "User": "user"},
+            value="",
             color="primary",
             variant="outline",
             **wide,
@@ -151,7 +159,7 @@ class Page:
         )
         self.add = pn.widgets.Checkbox(label="Add to what is selected", margin=(6, 6))
         self.clear = pn.widgets.Button(label="Clear the selection", **wide)
-        self.flag_all = pn.widgets.Button(label="Flag the first selection", **wide)
+        self.flag_all = pn.widgets.Button(label="", **wide)
         self.undo = pn.widgets.Button(label="Undo", **wide)
         self.redo = pn.widgets.Button(label="Redo", **wide)
         self.numbers = [
@@ -160,7 +168,7 @@ class Page:
                 value=int(numbers[at]),
                 start=int(numbers.min()),
                 end=int(numbers.max()),
-                width=130,
+                width=115,
                 margin=(4, 6),
             )
             for label, numbers, at in (
@@ -171,7 +179,7 @@ class Page:
             )
         ]
         self.select = pn.widgets.Button(label="Select these", **wide)
-        self.toggle = pn.widgets.Button(label="Set or clear the flag", **wide)
+        self.toggle = pn.widgets.Button(label="", **wide)
         self.area = code_area("Code that does the same", height=260)
         self.copy = copy_button(self.area, **wide)
         # Of one height, so that nothing below moves with the mouse.
@@ -194,6 +202,8 @@ class Page:
         self.cmap.param.watch(self._doing(lambda v: session.colour(cmap=v)), "value")
         self.log.param.watch(self._doing(lambda v: session.colour(log=v)), "value")
         nothing = np.zeros((session.pic.size, session.pixel.size), bool)
+        self.click.param.watch(lambda event: self._name_flags(), "value")
+        self._name_flags()
         for button, act in (
             (self.automatic, lambda: session.colour(limits="auto")),
             (self.own_level, lambda: session.set_level(None)),
@@ -232,11 +242,16 @@ class Page:
         pic, _, pixel, _ = (box.value for box in self.numbers)
         self.session.toggle(pic, pixel, self.click.value or "star")
 
+    def _name_flags(self) -> None:
+        """Say on the buttons which flag is theirs."""
+        self.flag_all.label = f"Flag the first selection: {self.click.value or 'user'}"
+        self.toggle.label = f"Set or clear at the first: {self.click.value or 'star'}"
+
     def _target(self) -> tuple[Any, bool]:
         return self.which.value, self.add.value
 
     def _clicked(self, i: int, j: int) -> None:
-        if self.click.value is not None:
+        if self.click.value:
             self._attempt(lambda: self.session.toggle_at(i, j, self.click.value))
 
     def _pointed(self, i: int | None, j: int | None) -> None:
@@ -311,10 +326,10 @@ class Page:
             ("By numbers", [pn.Row(a, b), pn.Row(c, d), self.select, self.toggle], True),
         )
         made = [
-            pn.Card(*parts, title=title, collapsed=closed, width=_ASIDE, margin=(4, 0))
+            pn.Card(*parts, title=title, collapsed=closed, width=_ASIDE, margin=(4, 8))
             for title, parts, closed in cards
         ]
-        return pn.Column(*made, width=_ASIDE + 10)
+        return pn.Column(*made, width=_ASIDE + 16)
 
     def main(self, theme: str | None = None) -> Any:
         """The figures, what is under the mouse, and the code."""
@@ -326,7 +341,8 @@ class Page:
         picture = (
             pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(_plain(nothing))
         )
-        side = pn.Column(picture, self.told, width=470)
+        lines = [] if sky is None else [pn.pane.HTML(_LINES, margin=(0, 10))]
+        side = pn.Column(picture, *lines, self.told, width=470)
         code = pn.Card(
             pn.Column(pn.Row(self.copy), self.area, sizing_mode="stretch_width"),
             title="Code",
@@ -359,7 +375,7 @@ def _reach(values: np.ndarray) -> tuple[float, float]:
 
 
 def _hint(session: State) -> str:
-    return "<i>Move over a map: what is known of the spectrum there is told here.</i>"
+    return "<i>Move the mouse over a map: time, place and flags of the spectrum there.</i>"
 
 
 def _help() -> Any:
@@ -399,6 +415,7 @@ def in_browser(session: State) -> Any:
 
 def template(title: str, main: Any, sidebar: Sequence[Any], width: int) -> Any:
     """A page with a theme to choose, and a column of controls of a width in pixels."""
+    dark = pn.state.session_args.get("theme", [b""])[0] == b"dark"
     return pn.template.FastListTemplate(
         # The template takes it for code of the page.
         title=escape(title),
@@ -406,7 +423,10 @@ def template(title: str, main: Any, sidebar: Sequence[Any], width: int) -> Any:
         font="system-ui, sans-serif",
         sidebar=list(sidebar),
         main=[main],
-        sidebar_width=width + 40,
+        # With room for its own scrollbar, where the window is low.
+        sidebar_width=width + 20,
+        # Of scrollbars, too.
+        raw_css=[f":root {{color-scheme: {'dark' if dark else 'light'}}}"],
         theme_toggle=True,
         main_layout=None,
     )
@@ -421,7 +441,11 @@ def code_area(label: str, height: int) -> Any:
         max_length=10_000_000,
         disabled=True,
         sizing_mode="stretch_width",
-        stylesheets=["textarea {font-family: monospace}"],
+        # It is to be read, although nobody can write in it.
+        stylesheets=[
+            "textarea.bk-input:disabled {font-family: monospace; opacity: 1;"
+            " color: var(--panel-on-background-color, inherit) !important}"
+        ],
     )
 
 

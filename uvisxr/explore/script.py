@@ -47,7 +47,7 @@ def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: x
     name = _harmless(str(ds.attrs.get("name", ""))) or "an observation"
     head = [f"# {name}, as explored with uvisxr."]
     if not source:
-        head += ["# `ds` is the dataset that the viewer was opened with."]
+        head += ["# Make `ds` before: the dataset that the viewer was opened with."]
     head += ["import matplotlib.pyplot as plt", "import xarray as xr"]
     lines = [*head, "", "import uvisxr  # gives datasets their .uvis", "", *source]
     flags = _flags(before, now)
