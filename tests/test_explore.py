@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
+from pathlib import Path
+
 import click.testing
 import matplotlib.pyplot as plt
 import numpy as np
@@ -331,11 +334,44 @@ def test_scales(numbers, start, step, numbered):
         (["--address", "0.0.0.0"], "--token"),
         (["--address", "0.0.0.0", "--token", "short"], "too easily guessed"),
         (["--address", "::", "--token", ""], "too easily guessed"),
+        (["--address", "::1"], "IPv4"),
     ],
 )
 def test_others_need_a_token(made, options, says):
     found = click.testing.CliRunner().invoke(main, ["explore", str(made.labels[0]), *options])
     assert found.exit_code == 2 and says in found.output
+
+
+def test_the_address_that_is_told_is_that_of_the_page(made, monkeypatch):
+    served: list[str] = []
+    monkeypatch.setattr(
+        "uvisxr.explore.serving.serve",
+        lambda *given: served.append(f"http://{given[3]}:{given[1]}"),
+    )
+    options = ["--address", "127.0.0.2", "--no-browser"]
+    found = click.testing.CliRunner().invoke(main, ["explore", str(made.labels[0]), *options])
+    assert found.exit_code == 0, found.output
+    assert "127.0.0.2" in served[0] and served[0] in found.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("127.0.0.1", 200), ("localhost", 200), ("evil.example", 403)]
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_names_of_others_are_refused(host, status):
+    """No site reaches the page by giving its own name this computer's address."""
+    import panel as pn
+
+    from uvisxr.explore.serving import serve_in_background
+
+    url = serve_in_background({"/": lambda: pn.pane.HTML("here")}, 0, False)
+    port = int(url.rpartition(":")[2])
+    for path in ("/", "/ws", "/static/js/bokeh.min.js"):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+        found = connection.getresponse().status
+        connection.close()
+        assert found == status or (status == 200 and path == "/ws" and found != 403)
 
 
 def test_what_is_opened_is_what_the_code_opens(made):

@@ -94,6 +94,8 @@ def explore(
         raise click.UsageError(f"--address {address} lets others in: give a --token too")
     if token is not None and len(token) < _LEAST:
         raise click.UsageError(f"--token is too easily guessed: take {_LEAST} letters or more")
+    if ":" in address:
+        raise click.UsageError(f"--address {address}: give one of IPv4, or a name")
     if catalogue is None and not product:
         raise click.UsageError("give PRODUCT..., or --catalogue DIR")
     if catalogue is not None:
@@ -124,7 +126,7 @@ def explore(
         pages, codes = {"/": lambda: in_browser(session)}, lambda: [session.code]
     if not port:
         port = free_port()
-    click.echo(f"http://{'127.0.0.1' if _is_local(address) else address}:{port}")
+    click.echo(f"http://{address}:{port}")
     serve(pages, port, browser, address, token)
     for code in codes():
         click.echo(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import re
 import secrets
 import socket
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import panel as pn
+from tornado.web import ErrorHandler
 
 from ..errors import ArgumentError
 
@@ -34,14 +36,15 @@ def serve(
         The address or port is another's.
     """
     guard = {"basic_auth": token, "cookie_secret": secrets.token_hex(32)} if token else {}
+    names = (LOCAL, "localhost", address)
     try:
-        return pn.serve(
+        server = pn.serve(
             dict(pages),
             address=address,
             port=port,
             show=browser,
-            start=start,
-            websocket_origin=[f"{name}:{port}" for name in (LOCAL, "localhost", address)],
+            start=False,
+            websocket_origin=[f"{name}:{port}" for name in names],
             title="uvisxr",
             verbose=False,
             **guard,
@@ -50,6 +53,14 @@ def serve(
         raise ArgumentError(
             f"cannot serve at {address}:{port} ({error.strerror or error}): give another port"
         ) from error
+    if token is None:
+        # Any site may give its name this computer's address, and would then be the page's own.
+        others = rf"(?!({'|'.join(map(re.escape, names))})$).*$"
+        server._tornado.add_handlers(others, [(r".*", ErrorHandler, {"status_code": 403})])
+    if start:
+        server.start()
+        server.io_loop.start()
+    return server
 
 
 def serve_in_background(
