@@ -217,6 +217,16 @@ def test_star_flags_are_kept_in_a_file(reduced, tmp_path):
     assert '"star"' in again.code and again.dataset.quality[3, 40] & 4
 
 
+def test_the_file_stays_where_it_is(reduced, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    state = State(reduced, stars=Path("stars.txt"))
+    monkeypatch.chdir("elsewhere")
+    state.toggle(3, 40)
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["stars.txt"]
+    assert (tmp_path / "stars.txt").is_file()
+
+
 def test_a_file_that_cannot_be_written(reduced, tmp_path):
     (tmp_path / "notes.txt").write_text("mine\n1 2 3\n")
     with pytest.raises(ArgumentError):

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from .. import checks
+from .. import checks, files
 from ..bins.binning import bin as bin_spectra
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import FIELDS
@@ -70,7 +70,9 @@ class State:
         source: Sequence[str] = (),
         stars: Path | None = None,
     ) -> None:
-        self._given, self._source, self._stars = ds, tuple(source), stars
+        self._given, self._source = ds, tuple(source)
+        # Wherever Python goes meanwhile.
+        self._stars = stars = None if stars is None else files.absolute(stars.expanduser())
         self._ds = ds = _loaded(ds)
         self._lock = threading.RLock()
         self._told: list[Callable[[set[str]], None]] = []
