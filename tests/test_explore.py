@@ -97,6 +97,38 @@ def test_another_background(state, reduced):
     assert state.dataset.identical(reduced)
 
 
+def test_another_background_finds_other_losses(made: Simulation):
+    """Zeros that a low background explains are a loss with a high one, for means as for bins."""
+    low = made.open().uvis.background(level=4e-5, error=0.0).uvis.calibrate(files=made.calibration)
+    state = State(low)
+    state.select()
+    before = state.usable().sum()
+    state.set_level(8e-4)
+    after = state.dataset.quality.values
+    assert np.count_nonzero(after == 0) < before
+    np.testing.assert_array_equal(state.flags(), after)
+    (mean,), bins = state.means(), state.bins
+    assert bins.n == state.usable().sum()
+    for found, exact in zip(mean, _band(bins, 0), strict=True):
+        assert np.nanmax(np.abs(found - exact) / (mean.high - mean.low)) < 1e-3
+    state.set_level(None)
+    assert state.usable().sum() == before
+
+
+@pytest.mark.parametrize("level", [None, 6e-4])
+def test_the_plain_mean_follows_flags_and_background(state, level):
+    state.overall()
+    state.set_level(level)
+    for pixel in (30, 31, 31, 32):
+        state.toggle(3, pixel)
+    good = state.usable()
+    radiance = state.dataset.radiance.values[good].astype(float)
+    number = np.isfinite(radiance).sum(axis=0)
+    expected = np.where(number > 0, np.nansum(radiance, axis=0) / np.maximum(number, 1), np.nan)
+    scale = np.nanmax(np.abs(expected))
+    np.testing.assert_allclose(state.overall(), expected, rtol=1e-5, atol=1e-5 * scale)
+
+
 def _band(bins: xr.Dataset, group: int) -> tuple[np.ndarray, ...]:
     value, upper, lower = (bins[name].values[group] for name in NAMES[:3])
     return value - lower, value, value + upper

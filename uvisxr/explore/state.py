@@ -20,13 +20,15 @@ from ..drawing.colours import robust
 from ..errors import ArgumentError, UvisError, shortened
 from ..geometry.views import middle_sample
 from ..numerics import compiled
+from ..quality import losses
 from ..quality.flags import flag as set_flag
 from ..quality.flags import flags_of, select, unflag
+from ..quality.levels import sure
 from ..spectra import rate
 from ..stars import flag_files
 from . import script
 from .blocks import inside
-from .darkness import level_of, with_level
+from .darkness import error_of, level_of, with_level
 from .light import Light
 from .sky import Sky
 from .work import Work, differ
@@ -101,6 +103,7 @@ class State:
             star = (flags_of(kept_before).transpose("pic", "pixel").values & bit) != 0
             self._now = replace(self._now, star=star)
         self._save_error = ""
+        self._lost: tuple[float, np.ndarray] | None = None
 
     def _has(self, flag: QualityFlag) -> np.ndarray:
         return np.asarray((self._flags & QUALITY_FLAGS[flag]) != 0)
@@ -169,8 +172,7 @@ class State:
     def means(self) -> list[Mean]:
         """The weighted mean spectrum of each selection, while someone drags a slider.
 
-        Those of `bins`; with another background up to rounding, and but for spectra that
-        `background` would find to be lost at that level.
+        Those of `bins`; with another background up to rounding.
         """
         groups = self.groups()
         ds = self._bare.assign_coords(quality=(("pic", "pixel"), self.flags()))
@@ -184,6 +186,10 @@ class State:
             value = value - self.light.dark(mask & self.usable(), more) if more else value
             made.append(Mean(value - lower, value, value + upper))
         return made
+
+    def overall(self) -> np.ndarray:
+        """The plain mean of all spectra without a flag, (wl,)."""
+        return self.light.mean(self.usable(), self._more())
 
     @cached_property
     def _bare(self) -> xr.Dataset:
@@ -390,11 +396,27 @@ class State:
 
     def flags(self) -> np.ndarray:
         """The quality flags as they are now, uint8 (pic, pixel)."""
-        found = self._flags.copy()
+        found = self._flags | self._losses(self._now.level)
         for name in _CLICKED:
             mask, bit = getattr(self._now, name), np.uint8(QUALITY_FLAGS[name])
             found = np.where(mask, found | bit, found & ~bit).astype(np.uint8)
         return np.asarray(found)
+
+    def _losses(self, level: float | None) -> np.ndarray:
+        """Flags of what `background` finds to be lost at another level, uint8 (pic, pixel)."""
+        if level is None:
+            return np.zeros_like(self._flags)
+        if self._lost is None or self._lost[0] != level:
+            least = sure(level, error_of(self._ds) or 0.0)
+            flags = losses.flags(self._ds, least, self._measured)
+            found = flags.transpose("pic", "pixel").values & ~self._flags
+            self._lost = level, found
+        return self._lost[1]
+
+    @cached_property
+    def _measured(self) -> xr.DataArray:
+        """What losses are known by, of each spectrum."""
+        return losses.features(self._ds)
 
     def usable(self) -> np.ndarray:
         """Spectra without a flag, which means are made of, bool (pic, pixel)."""
