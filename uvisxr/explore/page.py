@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import panel as pn
 from panel.theme import fast
+from panel.viewable import Viewable
 
 from ..dataset.bits import QUALITY_FLAGS
 from ..drawing.texts import minus
@@ -21,6 +22,9 @@ from .figures import ASIDE, FIRST, FLAGS, SECOND, WIDTH, Figures
 from .state import State
 from .work import Work
 
+#: Of what the keyboard is on.
+_FOCUS = "button:focus-visible {outline: 2px solid #e69f00 !important; outline-offset: 1px}"
+
 
 class Fast(fast.Fast):
     """The design of the page without the font that it would load from a server.
@@ -30,6 +34,10 @@ class Fast(fast.Fast):
 
     _resources: ClassVar[dict[str, Any]] = {
         kind: files for kind, files in fast.Fast._resources.items() if kind != "font"
+    }
+    #: With a mark of what the keyboard is on, which buttons lack.
+    modifiers: ClassVar[dict[Any, Any]] = fast.Fast.modifiers | {
+        Viewable: {"stylesheets": [*fast.Fast.modifiers[Viewable]["stylesheets"], _FOCUS]}
     }
 
 
@@ -56,6 +64,12 @@ if (clipboard) clipboard.writeText(area.value).catch(by_hand); else by_hand();
 const label = button.label;
 button.label = "Copied";
 setTimeout(() => {button.label = label}, 1500);
+"""
+
+#: To be read, though nobody writes there.
+_CODE = """
+textarea {font-family: monospace}
+textarea:disabled {color: var(--neutral-foreground-rest, inherit) !important; opacity: 1}
 """
 
 _CELL = "padding-left: 1em; font-weight: bold"
@@ -401,7 +415,7 @@ def code_area(label: str, height: int) -> Any:
         max_length=10_000_000,
         disabled=True,
         sizing_mode="stretch_width",
-        stylesheets=["textarea {font-family: monospace}"],
+        stylesheets=[_CODE],
     )
 
 
