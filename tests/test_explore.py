@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 from pathlib import Path
+from unittest import mock
 
 import click.testing
 import matplotlib.pyplot as plt
@@ -102,6 +104,38 @@ def test_another_background(state, reduced):
         assert np.nanmax(np.abs(found - exact) / (mean.high - mean.low)) < 1e-3
     state.undo()
     assert state.dataset.identical(reduced)
+
+
+def test_another_background_finds_other_losses(made: Simulation):
+    """Zeros that a low background explains are a loss with a high one, for means as for bins."""
+    low = made.open().uvis.background(level=4e-5, error=0.0).uvis.calibrate(files=made.calibration)
+    state = State(low)
+    state.select()
+    before = state.usable().sum()
+    state.set_level(8e-4)
+    after = state.dataset.quality.values
+    assert np.count_nonzero(after == 0) < before
+    np.testing.assert_array_equal(state.flags(), after)
+    (mean,), bins = state.means(), state.bins
+    assert bins.n == state.usable().sum()
+    for found, exact in zip(mean, _band(bins, 0), strict=True):
+        assert np.nanmax(np.abs(found - exact) / (mean.high - mean.low)) < 1e-3
+    state.set_level(None)
+    assert state.usable().sum() == before
+
+
+@pytest.mark.parametrize("level", [None, 6e-4])
+def test_the_plain_mean_follows_flags_and_background(state, level):
+    state.overall()
+    state.set_level(level)
+    for pixel in (30, 31, 31, 32):
+        state.toggle(3, pixel)
+    good = state.usable()
+    radiance = state.dataset.radiance.values[good].astype(float)
+    number = np.isfinite(radiance).sum(axis=0)
+    expected = np.where(number > 0, np.nansum(radiance, axis=0) / np.maximum(number, 1), np.nan)
+    scale = np.nanmax(np.abs(expected))
+    np.testing.assert_allclose(state.overall(), expected, rtol=1e-5, atol=1e-5 * scale)
 
 
 def _band(bins: xr.Dataset, group: int) -> tuple[np.ndarray, ...]:
@@ -222,6 +256,16 @@ def test_star_flags_are_kept_in_a_file(reduced, tmp_path):
     again = State(reduced, stars=path)
     assert again.work.star.sum() == 1 and again.work.star[3, 40]
     assert '"star"' in again.code and again.dataset.quality[3, 40] & 4
+
+
+def test_the_file_stays_where_it_is(reduced, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    state = State(reduced, stars=Path("stars.txt"))
+    monkeypatch.chdir("elsewhere")
+    state.toggle(3, 40)
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["stars.txt"]
+    assert (tmp_path / "stars.txt").is_file()
 
 
 def test_a_file_that_cannot_be_written(reduced, tmp_path):
@@ -469,6 +513,38 @@ def test_others_need_a_token(made, options, says):
     assert found.exit_code == 2 and says in found.output
 
 
+def test_the_address_that_is_told_is_that_of_the_page(made, monkeypatch):
+    served: list[str] = []
+    monkeypatch.setattr(
+        "uvisxr.explore.serving.serve",
+        lambda *given: served.append(f"http://{given[3]}:{given[1]}"),
+    )
+    options = ["--address", "127.0.0.2", "--no-browser"]
+    found = click.testing.CliRunner().invoke(main, ["explore", str(made.labels[0]), *options])
+    assert found.exit_code == 0, found.output
+    assert "127.0.0.2" in served[0] and served[0] in found.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("127.0.0.1", 200), ("localhost", 200), ("evil.example", 403)]
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_names_of_others_are_refused(host, status):
+    """No site reaches the page by giving its own name this computer's address."""
+    import panel as pn
+
+    from uvisxr.explore.serving import serve_in_background
+
+    url = serve_in_background({"/": lambda: pn.pane.HTML("here")}, 0, False)
+    port = int(url.rpartition(":")[2])
+    for path in ("/", "/ws", "/static/js/bokeh.min.js"):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+        found = connection.getresponse().status
+        connection.close()
+        assert found == status or (status == 200 and path == "/ws" and found != 403)
+
+
 def test_what_is_opened_is_what_the_code_opens(made):
     from uvisxr.explore.opening import Opening
 
@@ -543,13 +619,16 @@ def test_all_addresses_are_those_of_this_computer():
 @pytest.mark.parametrize("address", ["", "::1"])
 def test_addresses_that_are_no_origin(address, monkeypatch):
     """What the server refuses as the origin of pages is refused in words, or left out."""
-    monkeypatch.setattr(
-        serving.pn,
-        "serve",
-        lambda pages, **given: create_hosts_allowlist(given["websocket_origin"], given["port"]),
-    )
+    asked = []
+
+    def serve(pages, **given):
+        asked.extend(create_hosts_allowlist(given["websocket_origin"], given["port"]))
+        return mock.MagicMock()
+
+    monkeypatch.setattr(serving.pn, "serve", serve)
     if address:
-        assert "localhost:5006" in serving.serve({}, 5006, address=address)
+        serving.serve({}, 5006, address=address)
+        assert "localhost:5006" in asked
     else:
         with pytest.raises(ArgumentError, match="cannot serve at"):
             serving.serve({}, 5006, address=address)

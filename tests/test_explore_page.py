@@ -227,6 +227,11 @@ def test_by_keyboard(session: Session, chromium: Browser):
         # At once: each call on a field in a shadow root puts the cursor behind what is there.
         field.send_keys(Keys.CONTROL, "a", Keys.NULL, str(number), Keys.TAB)
     chromium.button("Select these").send_keys(Keys.ENTER)
+    # It is seen where the keyboard is.
+    style = chromium.run(
+        "return getComputedStyle(arguments[0]).outlineStyle", chromium.button("Select these")
+    )
+    assert style == "solid"
     chromium.until(lambda: session.work.first.sum() == 44, "a selection by numbers")
     chromium.button("Undo").send_keys(Keys.ENTER)
     chromium.until(lambda: not session.work.first.any(), "undo by a key")
@@ -283,6 +288,9 @@ def test_dark(session: Session, chromium: Browser):
     label = "get_model_by_name('spectrum').below[0].major_label_text_color"
     ink = chromium.run(f"return Bokeh.documents[0].{label}")
     assert min(int(ink[k : k + 2], 16) for k in (1, 3, 5)) > 0xA0
+    code = chromium.element("e.tagName == 'TEXTAREA'")
+    written = chromium.run("return getComputedStyle(arguments[0]).color", code)
+    assert min(map(int, re.findall(r"\d+", written)[:3])) > 0xA0
 
 
 def test_the_spectrum_under_the_mouse(session: Session, chromium: Browser):

@@ -132,7 +132,6 @@ class Figures:
         self._mapper: Any = LinearColorMapper(palette=["#000000"])
         self._index = np.empty((0, 0), int)
         self._last: tuple[int | None, int | None] = (None, None)
-        self._mean: np.ndarray | None = None
         self.keogram = self._make_keogram()
         self.picture = None if isinstance(session.sky, str) else self._make_picture()
         self.spectrum = self._make_spectrum()
@@ -406,7 +405,8 @@ class Figures:
         now = self._session.work
         if {"wl_range", "level"} & changed:
             self._values = self._session.brightness()
-        flagged = bool({"star", "user"} & changed)
+        # Another background may find other spectra to be lost.
+        flagged = bool({"star", "user", "level"} & changed)
         light = {"wl_range", "level", "exposures"} & changed
         if light or flagged or {"cmap", "limits", "log"} & changed:
             self._colour()
@@ -501,9 +501,7 @@ class Figures:
                 both = [key for key in ("first", "second") if getattr(now, key).any()]
                 drawn |= dict(zip(both, means, strict=True))
         else:
-            if self._mean is None:
-                self._mean = session.light.mean(session.usable())
-            drawn["all"] = self._mean, self._mean, self._mean
+            drawn["all"] = (session.overall(),) * 3
         for key, (source, line) in self._series.items():
             parts = (
                 [part[self._order] for part in drawn[key]] if key in drawn else 3 * [np.empty(0)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -42,6 +42,7 @@ class Light:
     values: np.ndarray
     known: np.ndarray
     calibrated: bool
+    _summed: tuple[np.ndarray, np.ndarray, np.ndarray] | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, ds: xr.Dataset) -> Light:
@@ -143,15 +144,35 @@ class Light:
             found -= level * np.nan_to_num(self.per_level[:, part]) @ weights[part]
         return found
 
-    def mean(self, some: np.ndarray) -> np.ndarray:
-        """Plain mean of some spectra, bool (pic, pixel), (wl,); NaN where none has a value."""
-        total, number = np.zeros(self.values.shape[2]), np.zeros(self.values.shape[2], int)
-        for spectra, chosen in zip(self.values, some, strict=True):
-            part = spectra[chosen]
-            number += np.isfinite(part).sum(axis=0)
-            total += np.nansum(part, axis=0, dtype=float)
+    def mean(self, some: np.ndarray, level: float = 0.0) -> np.ndarray:
+        """Plain mean of some spectra, bool (pic, pixel), (wl,); NaN where none has a value.
+
+        `level` as of `brightness`.
+        """
+        total, number = self._sums(some)
         with np.errstate(invalid="ignore"):
-            return np.asarray(total / np.where(number, number, np.nan))
+            found = np.asarray(total / np.where(number, number, np.nan))
+        if not (level and self.has_level):
+            return found
+        known = np.isfinite(self.per_level) & self.known
+        weights = np.where(known, some.sum(axis=0)[:, None], 0)
+        dark = (weights * np.where(known, self.per_level, 0.0)).sum(axis=0)
+        return np.asarray(found - level * dark / np.maximum(weights.sum(axis=0), 1))
+
+    def _sums(self, some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sum of some spectra and how many values it has, from those asked for last."""
+        none = np.zeros_like(some)
+        last, total, number = self._summed or (none, np.zeros(0), np.zeros(0, int))
+        if np.count_nonzero(last != some) >= np.count_nonzero(some):
+            size = self.values.shape[2]
+            last, total, number = none, np.zeros(size), np.zeros(size, int)
+        for sign, changed in ((1, some & ~last), (-1, last & ~some)):
+            for pic in np.flatnonzero(changed.any(axis=1)):
+                part = self.values[pic][changed[pic]]
+                number = number + sign * np.isfinite(part).sum(axis=0)
+                total = total + sign * np.nansum(part, axis=0, dtype=float)
+        self._summed = some.copy(), total, number
+        return total, number
 
     def dark(self, some: np.ndarray, level: float) -> np.ndarray:
         """What a background takes off the weighted mean of some spectra, (wl,).

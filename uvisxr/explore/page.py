@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 import panel as pn
 from panel.theme import fast
+from panel.viewable import Viewable
 
-from ..bins import fast as loops
 from ..dataset.bits import QUALITY_FLAGS
 from ..drawing.texts import minus
 from ..errors import UvisError
@@ -21,6 +21,9 @@ from .darkness import level_of
 from .figures import ASIDE, FIRST, FLAGS, SECOND, WIDTH, Figures
 from .state import State
 from .work import Work
+
+#: Of what the keyboard is on.
+_FOCUS = "button:focus-visible {outline: 2px solid #e69f00 !important; outline-offset: 1px}"
 
 
 class Fast(fast.Fast):
@@ -31,6 +34,10 @@ class Fast(fast.Fast):
 
     _resources: ClassVar[dict[str, Any]] = {
         kind: files for kind, files in fast.Fast._resources.items() if kind != "font"
+    }
+    #: With a mark of what the keyboard is on, which buttons lack.
+    modifiers: ClassVar[dict[Any, Any]] = fast.Fast.modifiers | {
+        Viewable: {"stylesheets": [*fast.Fast.modifiers[Viewable]["stylesheets"], _FOCUS]}
     }
 
 
@@ -92,7 +99,7 @@ class Page:
         self._make()
         self._refresh(set(Work.__dataclass_fields__))
         # Not before the picture is drawn, which would wait for the same compiler.
-        loops.prepare()
+        session.prepare()
         session.tell(self._changed)
         if self._doc is not None:
             pn.state.on_session_destroyed(lambda _: session.forget(self._changed))

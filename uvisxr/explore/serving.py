@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import queue
+import re
 import secrets
 import socket
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import panel as pn
+from tornado.web import ErrorHandler
 
 from ..errors import ArgumentError
 
@@ -36,14 +38,15 @@ def serve(
         The address or port is another's.
     """
     guard = {"basic_auth": token, "cookie_secret": secrets.token_hex(32)} if token else {}
+    allowed = names(address)
     try:
-        return pn.serve(
+        server = pn.serve(
             dict(pages),
             address=address,
             port=port,
             show=browser,
-            start=start,
-            websocket_origin=[f"{name}:{port}" for name in names(address)],
+            start=False,
+            websocket_origin=[f"{name}:{port}" for name in allowed],
             title="uvisxr",
             verbose=False,
             **guard,
@@ -53,6 +56,14 @@ def serve(
         raise ArgumentError(
             f"cannot serve at {address}:{port} ({why}): give another port, or another address"
         ) from error
+    if token is None:
+        # Any site may give its name this computer's address, and would then be the page's own.
+        others = rf"(?!({'|'.join(map(re.escape, [*allowed, '[::1]']))})$).*$"
+        server._tornado.add_handlers(others, [(r".*", ErrorHandler, {"status_code": 403})])
+    if start:
+        server.start()
+        server.io_loop.start()
+    return server
 
 
 def names(address: str) -> list[str]:

@@ -14,18 +14,21 @@ import numpy as np
 import xarray as xr
 
 from .. import checks
+from ..bins import fast
 from ..bins.binning import bin as bin_spectra
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import FIELDS
 from ..drawing.colours import colormap, robust
 from ..errors import ArgumentError
 from ..geometry.views import middle_sample
+from ..quality import losses
 from ..quality.flags import flag as set_flag
 from ..quality.flags import flags_of, select, unflag
+from ..quality.levels import sure
 from ..spectra import rate
 from . import script
 from .blocks import inside
-from .darkness import level_of, with_level
+from .darkness import error_of, level_of, with_level
 from .keeping import Kept
 from .light import Light
 from .sky import Sky
@@ -98,6 +101,7 @@ class State:
         if self._stars is not None:
             kept = flags_of(self._stars.load(ds)).transpose("pic", "pixel").values
             self._now = replace(self._now, star=(kept & QUALITY_FLAGS["star"]) != 0)
+        self._lost: tuple[float, np.ndarray] | None = None
 
     def _has(self, flag: QualityFlag) -> np.ndarray:
         return np.asarray((self._flags & QUALITY_FLAGS[flag]) != 0)
@@ -170,8 +174,7 @@ class State:
     def means(self, now: Work | None = None) -> list[Mean]:
         """The weighted mean spectrum of each selection, while someone drags a slider.
 
-        Those of `bins`; with another background up to rounding, and but for spectra that
-        `background` would find to be lost at that level.
+        Those of `bins`; with another background up to rounding.
         """
         now = now or self._now
         groups = self.groups(now)
@@ -187,6 +190,10 @@ class State:
             value = value - self.light.dark(mask & (flags == 0), more) if more else value
             made.append(Mean(value - lower, value, value + upper))
         return made
+
+    def overall(self) -> np.ndarray:
+        """The plain mean of all spectra without a flag, (wl,)."""
+        return self.light.mean(self.usable(), self._more())
 
     @cached_property
     def _bare(self) -> xr.Dataset:
@@ -416,11 +423,34 @@ class State:
 
     def flags(self, now: Work | None = None) -> np.ndarray:
         """The quality flags as they are now, or were then, uint8 (pic, pixel)."""
-        now, found = now or self._now, self._flags.copy()
+        now = now or self._now
+        found = self._flags | self._losses(now.level)
         for name in _CLICKED:
             mask, bit = getattr(now, name), np.uint8(QUALITY_FLAGS[name])
             found = np.where(mask, found | bit, found & ~bit).astype(np.uint8)
         return np.asarray(found)
+
+    def _losses(self, level: float | None) -> np.ndarray:
+        """Flags of what `background` finds to be lost at another level, uint8 (pic, pixel)."""
+        if level is None:
+            return np.zeros_like(self._flags)
+        if self._lost is None or self._lost[0] != level:
+            least = sure(level, error_of(self._ds) or 0.0)
+            flags = losses.flags(self._ds, least, self._measured)
+            found = flags.transpose("pic", "pixel").values & ~self._flags
+            self._lost = level, found
+        return self._lost[1]
+
+    def prepare(self) -> None:
+        """Begin with what takes long and is soon asked for, while nobody waits for it."""
+        fast.prepare()
+        if self.light.has_level:
+            threading.Thread(target=lambda: self._measured, name="uvisxr", daemon=True).start()
+
+    @cached_property
+    def _measured(self) -> xr.DataArray:
+        """What losses are known by, of each spectrum."""
+        return losses.features(self._ds)
 
     def usable(self) -> np.ndarray:
         """Spectra without a flag, which means are made of, bool (pic, pixel)."""
