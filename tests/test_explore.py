@@ -258,6 +258,22 @@ def test_star_flags_are_kept_in_a_file(reduced, tmp_path):
     assert '"star"' in again.code and again.dataset.quality[3, 40] & 4
 
 
+def test_a_star_that_was_cleared_stays_so(reduced, tmp_path):
+    """Though the dataset has it; and the file is read as any of star flags."""
+    ds = reduced.uvis.flag([(3, 40), (4, 40)], "star")
+    path = tmp_path / "stars.txt"
+    first = State(ds, stars=path)
+    first.toggle(3, 40)
+    first.toggle(5, 41)
+    again = State(ds, stars=path)
+    np.testing.assert_array_equal(again.work.star, first.work.star)
+    assert not again.dataset.quality.sel(pic=3, pixel=40) & 4 and not again.can[0]
+    again.toggle(3, 40)
+    assert State(ds, stars=path).work.star[3, 40]
+    loaded = reduced.uvis.stars.load(path)
+    assert all(loaded.quality.sel(pic=pic, pixel=pixel) & 4 for pic, pixel in ((3, 40), (5, 41)))
+
+
 def test_the_file_stays_where_it_is(reduced, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)

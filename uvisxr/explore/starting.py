@@ -44,7 +44,7 @@ def explore(ds: xr.Dataset, stars: str | Path | None = None) -> Session:
         an element.
     stars : path, optional
         Text file of star flags, as of `ds.uvis.stars.save`: those in it are set, and it is written
-        anew with each change.
+        anew with each change, with what was cleared of the dataset's own in comments.
 
     Returns
     -------

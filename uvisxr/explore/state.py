@@ -392,7 +392,9 @@ class State:
     def _put(self, new: Work) -> None:
         changed, self._now = differ(self._now, new), new
         if "star" in changed and self._stars is not None:
-            self._stars.save(self._flagged(self._ds, new))
+            at = np.argwhere(self._before.star & ~new.star).T
+            cleared = zip(self.pic[at[0]], self.pixel[at[1]], strict=True)
+            self._stars.save(self._flagged(self._ds, new), cleared)
         for tell in tuple(self._told):
             tell(changed)
 

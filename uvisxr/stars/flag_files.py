@@ -163,6 +163,17 @@ def save(
       4         40
     """
     checks.choice("columns", columns, Columns)
+    return write(ds, path, columns, overwrite)
+
+
+def write(
+    ds: xr.Dataset,
+    path: str | Path,
+    columns: Columns = "exposure pixel",
+    overwrite: bool | None = None,
+    comments: Sequence[str] = (),
+) -> Path:
+    """What `save` writes, and comments below it, which `load` passes over."""
     flags = flags_of(ds)
     where = np.argwhere((flags.values & np.uint8(QUALITY_FLAGS["star"])) != 0)
     pairs = [
@@ -172,6 +183,7 @@ def save(
     rows = np.stack(_turned(pairs, columns), axis=1)
     text = f"{_HEADER} {columns}\n"
     text += "".join(f"  {first:<9} {second}\n" for first, second in rows.astype(int))
+    text += "".join(f"# {comment}\n" for comment in comments)
     check_target(path, inputs.of(ds))
     refuse_foreign(path, overwrite, _is_ours)
     return write_text(path, text, inputs.of(ds))
