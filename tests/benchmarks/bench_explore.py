@@ -141,7 +141,7 @@ def _actions(page: Browser, session: Session) -> dict[str, Callable[[], object]]
         ),
         "another end of the exposures": pressed("Exposures"),
         "other limits of the colours": pressed("Limits"),
-        "another background": pressed("Background (1e-4"),
+        "another background": pressed("1e-4 count"),
         "the picture zoomed": zoomed,
     }
 
