@@ -298,7 +298,6 @@ def test_the_spectrum_under_the_mouse(session: Session, chromium: Browser):
     cell = chromium.element("e.tagName == 'TD' && e.textContent == '6, 30'")
     assert cell.is_displayed()
     sky = session.sky
-    chromium.until(lambda: chromium.run("return true"))
     assert np.isfinite(sky.footprint(6, 30)).all()
 
 

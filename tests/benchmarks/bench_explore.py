@@ -64,7 +64,7 @@ def main() -> None:
             page.run(_WATCH)
             _waited(page, lambda: None)
             print(f"{words}: opened in {time.perf_counter() - begun:.1f} s", flush=True)
-            for what, act in _actions(page, session).items():
+            for what, act in _actions(page).items():
                 _waited(page, act)
                 spent = [_waited(page, act) for _ in range(TIMES)]
                 print(f"  {what:<44} {seconds(median(spent)):>7}, at most {seconds(max(spent))}")
@@ -89,7 +89,7 @@ def _waited(page: Browser, act: Callable[[], object]) -> float:
         time.sleep(0.05)
 
 
-def _actions(page: Browser, session: Session) -> dict[str, Callable[[], object]]:
+def _actions(page: Browser) -> dict[str, Callable[[], object]]:
     """What a user does: each call differs from the one before, so that all has to be done anew."""
     from selenium.webdriver.common.keys import Keys
 

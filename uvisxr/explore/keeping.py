@@ -16,9 +16,6 @@ from ..stars import flag_files
 #: A spectrum that is none, whatever the dataset says, by the numbers of its exposure and pixel.
 _CLEARED = re.compile(r"^# cleared: (-?\d+) (-?\d+)$", re.MULTILINE)
 
-#: Bytes that are compared, at most: no file of flags is longer.
-_MOST = 2**24
-
 
 class Kept:
     """A file of star flags, which is written as long as nobody else changes it.
@@ -37,7 +34,7 @@ class Kept:
 
     def _held(self) -> bytes | None:
         """What the file holds; None without one."""
-        return files.read_whole(self.path, _MOST) if self.path.is_file() else None
+        return files.read_whole(self.path, flag_files.MOST) if self.path.is_file() else None
 
     def load(self, ds: xr.Dataset) -> xr.Dataset:
         """The dataset as it was left: with the flags of the file, if there is one."""

@@ -83,6 +83,9 @@ wavelengths of both maps. **Click on a map** to set or clear the flag that is ch
 **Turn the wheel** to zoom; the round arrow of the toolbar goes back.
 """
 
+#: What is told while the mouse is over no map.
+_HINT = "<i>Move the mouse over a map: time, place and flags of the spectrum there.</i>"
+
 #: What the lines in the picture of the sky are.
 _LINES = "Lines: limb solid, terminator dotted, altitudes dashed."
 
@@ -263,7 +266,7 @@ class Page:
 
     def _pointed(self, i: int | None, j: int | None) -> None:
         if i is None or j is None:
-            self.told.object = _hint(self.session)
+            self.told.object = _HINT
             return
         session = self.session
         value = self.figures.value(i, j)
@@ -340,7 +343,7 @@ class Page:
 
     def main(self, theme: str | None = None) -> Any:
         """The figures, what is under the mouse, and the code."""
-        self.told.object = _hint(self.session)
+        self.told.object = _HINT
         maps = [self.figures.keogram, self.figures.spectrum]
         left = [*(pn.pane.Bokeh(fig, theme=theme) for fig in maps), _legend(), _help()]
         sky = self.figures.picture
@@ -379,10 +382,6 @@ def _reach(values: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = (float(end) for end in np.percentile(values, (0.1, 99.5)))
     return low - 0.5 * (high - low), high + 1.5 * (high - low)
-
-
-def _hint(session: State) -> str:
-    return "<i>Move the mouse over a map: time, place and flags of the spectrum there.</i>"
 
 
 def _help() -> Any:

@@ -28,9 +28,27 @@ def serve(
     browser: bool = True,
     address: str = LOCAL,
     token: str | None = None,
-    start: bool = True,
+) -> None:
+    """Serve pages by name, until interrupted.
+
+    Raises
+    ------
+    ArgumentError
+        The address or port is another's.
+    """
+    server = _server(pages, port, browser, address, token)
+    server.start()
+    server.io_loop.start()
+
+
+def _server(
+    pages: Mapping[str, Callable[[], Any]],
+    port: int,
+    browser: bool,
+    address: str,
+    token: str | None,
 ) -> Any:
-    """Serve pages by name, until interrupted; without `start`, the server that would.
+    """The server of pages, which has the port, and is yet to be started.
 
     Raises
     ------
@@ -60,9 +78,6 @@ def serve(
         # Any site may give its name this computer's address, and would then be the page's own.
         others = rf"(?!({'|'.join(map(re.escape, [*allowed, '[::1]']))})$).*$"
         server._tornado.add_handlers(others, [(r".*", ErrorHandler, {"status_code": 403})])
-    if start:
-        server.start()
-        server.io_loop.start()
     return server
 
 
@@ -98,7 +113,7 @@ def serve_in_background(
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         try:
-            server = serve(pages, port, browser, token=token, start=False)
+            server = _server(pages, port, browser, LOCAL, token)
             server.start()
         except BaseException as error:  # who waits must not wait for ever
             loop.close()

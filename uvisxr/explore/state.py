@@ -116,7 +116,9 @@ class State:
     @property
     def dataset(self) -> xr.Dataset:
         """The dataset with the flags, and the background, as they are now."""
-        now = self._now
+        return self._as(self._now)
+
+    def _as(self, now: Work) -> xr.Dataset:
         return with_level(self._flagged(self._given, now), now.level)
 
     def _flagged(self, ds: xr.Dataset, now: Work) -> xr.Dataset:
@@ -151,8 +153,7 @@ class State:
             Nothing is selected, or all that is has a flag.
         """
         now = self._now
-        ds = with_level(self._flagged(self._given, now), now.level)
-        return bin_spectra(ds, pixels=[self._mask(mask) for mask in self.groups(now)])
+        return bin_spectra(self._as(now), pixels=[self._mask(mask) for mask in self.groups(now)])
 
     def groups(self, now: Work | None = None) -> list[np.ndarray]:
         """The selections that hold anything, the first one before.

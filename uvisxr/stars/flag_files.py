@@ -40,7 +40,7 @@ _BETWEEN = re.compile(r"\s*[,;]\s*|\s+")
 _NOTHING = re.compile(r"[\s,;]*")
 
 #: Longest file, in bytes.
-_MOST = 2**24
+MOST = 2**24
 
 #: Bytes of a first line that are read to know it.
 _LONGEST = 80
@@ -90,7 +90,7 @@ def load(ds: xr.Dataset, path: str | Path, columns: Columns | None = None) -> xr
     checks.choice("columns", columns, Columns | None)
     path = Path(path).expanduser()
     try:
-        text = read_whole(path, _MOST).decode("utf-8-sig")
+        text = read_whole(path, MOST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ArgumentError(f"cannot read the star file {path}: {error}") from None
     lines = [
