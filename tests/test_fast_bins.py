@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import platform
-import threading
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from helpers.handmade import located, observation, sky
 import uvisxr
 from uvisxr.bins import fast, statistics
 from uvisxr.bins.members import Members, Shared
+from uvisxr.bins.statistics import Measured
 from uvisxr.instrument.detector import Window
 from uvisxr.numerics import compiled
 
@@ -196,7 +196,7 @@ def test_arrays_that_are_read_only_or_lie_otherwise(both):
     both(part, by=BY)
 
 
-def test_loops_are_made_ready_in_the_background(monkeypatch):
+def test_loops_are_made_ready(monkeypatch):
     """All that bins compile is compiled, and only then do the loops take over."""
     from uvisxr.numerics import fused_bins
 
@@ -206,9 +206,6 @@ def test_loops_are_made_ready_in_the_background(monkeypatch):
         fused_bins, "statistics", lambda *given: seen.append(compiled._done) or loops(*given)
     )
     fast.prepare()
-    for thread in threading.enumerate():
-        if thread.name == "uvisxr loops":
-            thread.join()
     assert seen == [0] and compiled.loops() is not None
     signatures = len(loops.signatures)
     scene(n_pic=4).uvis.bin(pixels=[[(0, 1)]])
@@ -261,13 +258,13 @@ def common(n_wl: int, n_pic: int = 40, n_pixel: int = 6) -> dict[str, dict[str, 
 @pytest.mark.parametrize("n_wl", [33, 47, 49, 101])
 def test_threads_give_the_same_bits(shares, monkeypatch, n_wl, weights):
     """Over several bins, of which the last one is empty."""
-    arrays, shared = quantity(n_wl), common(n_wl)[weights]
+    given = Measured(quantity(n_wl), common(n_wl)[weights], total=True)
     members = Members.of(np.arange(240), np.arange(240) % 7 // 4, 3)
     found = {}
     for threads in (1, 2, 3):
         shares.clear()
         with uvisxr.set_options(threads=threads):
-            found[threads] = statistics.statistics(members, arrays, shared, total=True)
+            found[threads] = statistics.statistics(members, given)
         ends = [0, *(stop for _, stop in sorted(shares))]
         assert sorted(shares) == list(itertools.pairwise(ends))
         assert ends[-1] == n_wl
@@ -278,7 +275,7 @@ def test_threads_give_the_same_bits(shares, monkeypatch, n_wl, weights):
             assert values.tobytes() == found[threads][name].tobytes(), name
     monkeypatch.setattr(compiled, "WORTH", 2**60)
     shares.clear()
-    for name, values in statistics.statistics(members, arrays, shared, total=True).items():
+    for name, values in statistics.statistics(members, given).items():
         np.testing.assert_allclose(found[1][name], values, rtol=RTOL, err_msg=name)
     assert not shares
 
@@ -288,10 +285,10 @@ def test_threads_have_enough_to_do(shares, monkeypatch):
     arrays = quantity(64)
     with uvisxr.set_options(threads=3):
         monkeypatch.setattr(fast, "_LEAST", 40)
-        statistics.statistics(members, arrays)
+        statistics.statistics(members, Measured(arrays))
         monkeypatch.setattr(fast, "_LEAST", 16)
         monkeypatch.setattr(fast, "_LARGE", 240 * 64 + 1)
-        statistics.statistics(members, arrays)
+        statistics.statistics(members, Measured(arrays))
         assert shares == [(0, 64), (0, 64)]
 
 
@@ -300,6 +297,6 @@ def test_blocks_of_dask_have_one_thread_each(shares):
     members = Members.of(np.arange(240), np.zeros(240, int), 1)
     lazy = {name: da.from_array(a, (20, 6, 64)) for name, a in quantity(64).items()}
     with uvisxr.set_options(threads=3):
-        found = statistics.statistics(members, lazy)
+        found = statistics.statistics(members, Measured(lazy))
         found["mean"].compute()
     assert shares == [(0, 64), (0, 64)]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from threading import Thread
 from types import ModuleType
 
 import numpy as np
@@ -109,15 +108,11 @@ def _fill(
 
 
 def prepare() -> None:
-    """Have the loops compiled in the background, and used from when they are.
+    """Have the loops compiled, and used from when they are.
 
-    That takes some ten seconds, once on a machine: numpy does the work until then. It is for those
-    who are about to wait for each of many means.
+    That takes some ten seconds, once on a machine: numpy does the work of other threads until then.
+    It is for those who are about to wait for each of many means.
     """
-    Thread(target=_compile, name="uvisxr loops", daemon=True).start()
-
-
-def _compile() -> None:
     if compiled.load() is None:
         return
     from ..numerics import fused_bins

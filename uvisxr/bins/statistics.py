@@ -11,7 +11,7 @@ compiled loops do the same, spectrum by spectrum.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -354,19 +354,12 @@ def _column(n: np.ndarray) -> np.ndarray:
     return n[:, :1] if (n == n[:, :1]).all() else n
 
 
-def statistics(
-    members: Members,
-    arrays: Mapping[str, Array],
-    shared: Mapping[str, Shared] = MappingProxyType({}),
-    total: bool = False,
-    interval: Interval = "garwood",
-) -> dict[str, Array]:
-    """Statistics of a quantity over the members of each bin.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A quantity of spectra, and what is known of it.
 
-    Parameters
+    Attributes
     ----------
-    members : Members
-        Of the spectra (pic, pixel), numbered in C order.
     arrays : mapping of str to array, (pic, pixel, wl)
         NumPy or dask: `value`; if its errors are known `upper` and `lower`, their half-widths;
         `systematic`, its common error; and what is `shared`, where each spectrum has its own.
@@ -377,6 +370,33 @@ def statistics(
         Whether the half-widths hold the common error too.
     interval : {"garwood", "score"}
         Of the half-widths.
+    """
+
+    arrays: Mapping[str, Array]
+    shared: Mapping[str, Shared] = field(default_factory=dict)
+    total: bool = False
+    interval: Interval = "garwood"
+
+    @property
+    def aggregation(self) -> Aggregation:
+        """How the members of a bin become its statistics."""
+        return _of_quantity(
+            "upper" in self.arrays,
+            "systematic" in self.arrays,
+            "background" in self.shared or "background" in self.arrays,
+            self.total,
+            self.interval,
+        )
+
+
+def statistics(members: Members, measured: Measured) -> dict[str, Array]:
+    """Statistics of a quantity over the members of each bin.
+
+    Parameters
+    ----------
+    members : Members
+        Of the spectra (pic, pixel), numbered in C order.
+    measured : Measured
 
     Returns
     -------
@@ -386,14 +406,7 @@ def statistics(
         common error `systematic`; with its background part `background_error`; `weighted`, with
         bounds, and all these of it. Lazy where one of the arrays is.
     """
-    aggregation = _of_quantity(
-        "upper" in arrays,
-        "systematic" in arrays,
-        "background" in shared or "background" in arrays,
-        total,
-        interval,
-    )
-    return _aggregate(aggregation, members, arrays, shared)
+    return _aggregate(measured.aggregation, members, measured.arrays, measured.shared)
 
 
 def count_sums(members: Members, counts: Array) -> Array:
@@ -458,11 +471,11 @@ def _eager(
     """Statistics, (statistic, bin, wl)."""
     n_wl = next(iter(arrays.values())).shape[2]
     flat = {name: a.reshape(-1, n_wl) for name, a in arrays.items()}
-    given = _parted(flat, shared)
+    given = parted(flat, shared)
     return aggregation.over(members, *given, finish=True, threads=options.threads())
 
 
-def _parted(arrays: Rows, shared: Mapping[str, Shared]) -> tuple[Rows, Mapping[str, Shared]]:
+def parted(arrays: Rows, shared: Mapping[str, Shared]) -> tuple[Rows, Mapping[str, Shared]]:
     """Arrays (spectrum, wl), and what is shared, those that each spectrum has for itself too."""
     own = {name: Shared.of_each(a) for name, a in arrays.items() if name in _SHARED}
     return {name: a for name, a in arrays.items() if name not in own}, {**shared, **own}
@@ -493,7 +506,7 @@ def _lazy(
         n_wl = blocks[0].shape[2]
         flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
         # The blocks of lazy arrays are shared out by dask.
-        sums = aggregation.over(here, *_parted(flat, part), finish=False)
+        sums = aggregation.over(here, *parted(flat, part), finish=False)
         return sums.reshape(1, -1, n_wl)
 
     sums = da.map_blocks(

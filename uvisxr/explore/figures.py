@@ -246,7 +246,7 @@ class Figures:
         self._print = ColumnDataSource({"xs": [], "ys": []})
         fig.patches("xs", "ys", source=self._print, fill_alpha=0, line_color="white", line_width=2)
         # After so many ms without another turn of the wheel, it is drawn sharply.
-        fig.lod_timeout = 100
+        fig.lod_timeout = 50
         fig.on_event(RangesUpdate, self._on_ranges)
         self._tools(fig)
         return fig

@@ -16,6 +16,7 @@ import xarray as xr
 from .. import checks
 from ..bins import fast
 from ..bins.binning import bin as bin_spectra
+from ..bins.tiles import Means
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import FIELDS
 from ..drawing.colours import colormap, robust
@@ -173,28 +174,40 @@ class State:
         return chosen
 
     def means(self, now: Work | None = None) -> list[Mean]:
-        """The weighted mean spectrum of each selection, while someone drags a slider.
+        """The weighted mean spectrum of each selection, while someone waits for it.
 
-        Those of `bins`; with another background up to rounding.
+        Those of `bins` up to rounding.
+
+        Raises
+        ------
+        ArgumentError
+            Nothing is selected, or all that is has a flag.
         """
         now = now or self._now
-        groups = self.groups(now)
-        flags = self.flags(now)
-        ds = self._bare.assign_coords(quality=(("pic", "pixel"), flags))
-        arrays = [xr.DataArray(mask, dims=("pic", "pixel")) for mask in groups]
-        found = bin_spectra(ds, pixels=arrays)
-        name = "radiance_weighted" if self.light.calibrated else "rate"
-        found = found if self.light.calibrated else rate(found)
-        columns = [found[f"{name}{end}"].values for end in ("", "_lower", "_upper")]
+        usable = self.flags(now) == 0
+        groups = [mask & usable for mask in self.groups(now)]
+        if not any(mask.any() for mask in groups):
+            raise ArgumentError("all spectra that are selected have a flag")
+        if self.light.calibrated:
+            found = self._means.of(groups)
+            columns = [found[f"weighted{end}"] for end in ("", "_lower", "_upper")]
+        else:
+            masks = [self._mask(mask) for mask in groups]
+            rates = rate(bin_spectra(self._bare, pixels=masks, exclude=()))
+            columns = [rates[f"rate{end}"].values for end in ("", "_lower", "_upper")]
         more, made = self._more(now), []
         for mask, value, lower, upper in zip(groups, *columns, strict=True):
-            value = value - self.light.dark(mask & (flags == 0), more) if more else value
+            value = value - self.light.dark(mask, more) if more else value
             made.append(Mean(value - lower, value, value + upper))
         return made
 
     def overall(self) -> np.ndarray:
         """The plain mean of all spectra without a flag, (wl,)."""
         return self.light.mean(self.usable(), self._more())
+
+    @cached_property
+    def _means(self) -> Means:
+        return Means(self._ds)
 
     @cached_property
     def _bare(self) -> xr.Dataset:
@@ -446,9 +459,17 @@ class State:
 
     def prepare(self) -> None:
         """Begin with what takes long and is soon asked for, while nobody waits for it."""
-        fast.prepare()
-        if self.light.has_level:
-            threading.Thread(target=lambda: self._measured, name="uvisxr", daemon=True).start()
+        # Made here, so that all threads have the same.
+        means = self._means if self.light.calibrated else None
+
+        def prepare() -> None:
+            fast.prepare()
+            if means is not None:
+                means.keep(self.usable())
+            if self.light.has_level:
+                _ = self._measured
+
+        threading.Thread(target=prepare, name="uvisxr", daemon=True).start()
 
     @cached_property
     def _measured(self) -> xr.DataArray:
