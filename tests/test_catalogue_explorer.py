@@ -32,6 +32,7 @@ from uvisxr.catalogue.explorer import Explorer
 from uvisxr.catalogue.filters import RANGES
 from uvisxr.cli import main
 from uvisxr.errors import ArgumentError, CatalogueError
+from uvisxr.explore.page import alert
 from uvisxr.explore.serving import free_port
 from uvisxr.reader import sources
 from uvisxr.simulate import Simulation
@@ -343,7 +344,7 @@ def test_names_are_no_html(drawn: Path):
     (link,) = read.links
     assert urlsplit(link).path == "product"
     assert dict(parse_qsl(urlsplit(link).query)) == {"name": _EVIL, "theme": "dark"}
-    assert _texts(explorer._alert(_EVIL)) == [_EVIL]
+    assert _texts(alert(_EVIL)) == [_EVIL]
 
 
 def test_no_more_than_the_first_products_are_listed():

@@ -10,13 +10,17 @@ from unittest import mock
 import click.testing
 import matplotlib.pyplot as plt
 import numpy as np
+import panel as pn
 import pytest
 import xarray as xr
+from bokeh.document import Document
+from bokeh.models import ImportedStyleSheet, UIElement
 from bokeh.server.util import create_hosts_allowlist
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.path import Path as Polygon
+from panel.io.notebook import patch_inline_stylesheets
 
 import uvisxr
 from uvisxr.cli import main
@@ -191,7 +195,7 @@ def test_the_code_makes_the_same_numbers(reduced, seed):
     for mean, group in zip(state.means(), range(2), strict=True):
         if seed != 3:
             for found, exact in zip(mean, _band(state.bins, group), strict=True):
-                np.testing.assert_array_equal(found, exact)
+                np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-9)
 
 
 def test_the_code_of_counts(located):
@@ -702,6 +706,21 @@ def test_the_buttons_say_what_they_do(state):
     assert page.toggle.label.endswith("user")
     page._clicked(3, 4)
     assert state.work.user[3, 4]
+
+
+def test_notebooks_fetch_nothing_for_what_changes(state):
+    """Style sheets stay those that came along, none of a server."""
+    page = Page(state)
+    root = pn.Row(page.controls(), page.main()).get_root(Document(), mock.Mock())
+    for model in root.select({"type": UIElement}):
+        patch_inline_stylesheets(model)
+    page._pointed(6, 30)
+    page._say("wrong")
+    state.select((2, 5), (20, 40))
+    state.show_range(1450, 1800)
+    state.toggle(3, 30)
+    assert "exposure" in page.told.text
+    assert not [*root.select({"type": ImportedStyleSheet})]
 
 
 def test_what_is_told_has_its_room_before_it_is_told(state):

@@ -26,7 +26,7 @@ from bokeh.plotting import figure
 from matplotlib.colors import to_hex
 
 from ..errors import UvisError
-from ..explore.page import code_area, copy_button, in_browser, template
+from ..explore.page import alert, code_area, copy_button, in_browser, template
 from . import totals
 from .contents import Info, info
 from .filters import Filters
@@ -62,8 +62,6 @@ _PART = (0.15, 0.92)
 
 #: Colour of the box of places that are asked for.
 _BOX = "#e69f00"
-
-_ALERT = f"border-left: 4px solid {_BOX}; padding: 0.2em 0.8em; margin: 0"
 
 _TABLE = """
 table {border-collapse: collapse; font-size: 13px; width: 100%}
@@ -199,7 +197,7 @@ class Explorer:
             given = self.filters.arguments()
             self._show(search(self._catalogue, **given), given)
         except UvisError as error:
-            self.trouble.object = _alert(f"{error}. Below is the answer before.")
+            self.trouble.object = alert(f"{error}. Below is the answer before.")
             return
         self.trouble.object = ""
         if self._location is not None:
@@ -279,10 +277,6 @@ def _summary(spectra: int, products: int) -> str:
     return f"<p role='status' style='font-size: 15px; margin: 0'><b>{what}</b> of {of}{first}</p>"
 
 
-def _alert(text: str) -> str:
-    return f"<p role='alert' style='{_ALERT}'>{escape(text)}</p>"
-
-
 def address(name: str, window: int | None = None, theme: str = "") -> str:
     """Where the viewer of a product is.
 
@@ -339,7 +333,7 @@ def of_catalogue(catalogue: Path) -> Any:
     try:
         page = Explorer(catalogue, info(catalogue), _query())
     except UvisError as error:
-        return template("uvisxr", _text(_alert(str(error))), (), _ASIDE)
+        return template("uvisxr", _text(alert(str(error))), (), _ASIDE)
     aside = [page.filters.controls(_ASIDE)]
     return template(f"uvisxr: {catalogue.name}", page.main(), aside, _ASIDE)
 
@@ -361,9 +355,9 @@ def of_product(viewers: Viewers) -> Any:
         page = in_browser(viewer.session)
         page.title = escape(f"uvisxr: {name}")
     except (UvisError, OSError) as error:
-        return template("uvisxr", _text(_alert(str(error))), (), _ASIDE)
+        return template("uvisxr", _text(alert(str(error))), (), _ASIDE)
     for text in reversed(viewer.without):
-        page.main.insert(0, _text(_alert(text)))
+        page.main.insert(0, _text(alert(text)))
     return page
 
 

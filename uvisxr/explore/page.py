@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import panel as pn
+from bokeh.models import Div
 from panel.theme import fast
 from panel.viewable import Viewable
 
@@ -66,11 +67,13 @@ button.label = "Copied";
 setTimeout(() => {button.label = label}, 1500);
 """
 
+_ALERT = "border-left: 4px solid #e69f00; padding: 0.2em 0.8em; margin: 0"
+
 #: Height of what is told of a spectrum, pixels.
 _TOLD = 310
 
 _TABLE = """
-:host {overflow-y: auto}
+:host {overflow-y: auto; color: var(--panel-on-background-color, inherit)}
 table {font-size: 12px; border-spacing: 0}
 td {padding: 0; line-height: 1.35}
 td + td {padding-left: 1em; font-weight: bold; white-space: nowrap}
@@ -193,10 +196,11 @@ class Page:
         self.area = code_area("Code that does the same", height=260)
         self.copy = copy_button(self.area, **wide)
         # Of one height, so that nothing below moves with the mouse.
-        self.told = pn.pane.HTML(
-            "", sizing_mode="stretch_width", height=_TOLD, stylesheets=[_TABLE], margin=(0, 6)
+        # Bokeh's own: what panel changes in a notebook has its style sheets fetched from a server.
+        self.told = Div(
+            sizing_mode="stretch_width", height=_TOLD, stylesheets=[_TABLE], margin=(0, 6)
         )
-        self.trouble = pn.pane.Alert("", alert_type="warning", visible=False)
+        self.trouble = Div(sizing_mode="stretch_width", margin=(0, 6), visible=False)
         self._connect()
 
     def _connect(self) -> None:
@@ -242,7 +246,7 @@ class Page:
             self._say(str(error))
 
     def _say(self, text: str) -> None:
-        self.trouble.param.update(object=_plain(text), visible=bool(text))
+        self.trouble.update(text=alert(text) if text else "", visible=bool(text))
 
     def _select(self) -> None:
         a, b, c, d = (box.value for box in self.numbers)
@@ -266,7 +270,7 @@ class Page:
 
     def _pointed(self, i: int | None, j: int | None) -> None:
         if i is None or j is None:
-            self.told.object = _HINT
+            self.told.text = _HINT
             return
         session = self.session
         value = self.figures.value(i, j)
@@ -279,7 +283,7 @@ class Page:
         cells = "".join(
             f"<tr><td>{escape(name)}</td><td>{escape(text)}</td></tr>" for name, text in rows
         )
-        self.told.object = f"<table>{cells}</table>"
+        self.told.text = f"<table>{cells}</table>"
 
     # Following ----------------------------------------------------------------------------------
 
@@ -343,14 +347,12 @@ class Page:
 
     def main(self, theme: str | None = None) -> Any:
         """The figures, what is under the mouse, and the code."""
-        self.told.object = _HINT
+        self.told.text = _HINT
         maps = [self.figures.keogram, self.figures.spectrum]
         left = [*(pn.pane.Bokeh(fig, theme=theme) for fig in maps), _legend(), _help()]
         sky = self.figures.picture
-        nothing = f"No picture of the sky: {self.session.sky}"
-        picture = (
-            pn.pane.Bokeh(sky, theme=theme) if sky is not None else pn.pane.Alert(_plain(nothing))
-        )
+        nothing = pn.pane.HTML(alert(f"No picture of the sky: {self.session.sky}"), margin=(8, 10))
+        picture = nothing if sky is None else pn.pane.Bokeh(sky, theme=theme)
         lines = [] if sky is None else [pn.pane.HTML(_LINES, margin=(0, 10))]
         side = pn.Column(picture, *lines, self.told, width=470)
         code = pn.Card(
@@ -367,9 +369,9 @@ class Page:
         )
 
 
-def _plain(text: str) -> str:
-    """A text for where Markdown is expected: a block of HTML, which only a blank line ends."""
-    return f"<div>{escape(' '.join(text.split()))}</div>" if text else ""
+def alert(text: str) -> str:
+    """HTML that shows a text as one that needs attention."""
+    return f"<p role='alert' style='{_ALERT}'>{escape(text)}</p>"
 
 
 def _call(act: Callable[[], Any], _: object) -> None:
