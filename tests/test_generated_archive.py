@@ -31,7 +31,7 @@ from uvisxr.cli import main
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
-NUMBER = slow.products(1000)
+NUMBER = slow.products(500)
 
 #: Targets that are no body, and names that SPICE has for others.
 NO_BODY = ("SOLAR WIND", "STAR", "CALIB", "UNK", "N/A", "IPH")

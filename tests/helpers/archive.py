@@ -286,14 +286,15 @@ FEWEST = 60
 
 
 def draw(number: int, seed: int = 1) -> list[Made]:
-    """Draw products: 3 % are damaged, in each of the ways, and 1 % copies in the next volume.
+    """Draw products: 3 % are damaged, or of 500 and more so many that each way is among them, and
+    1 % copies in the next volume.
 
     They are in order of time, and the copies, two at least, come last.
     """
     if number < FEWEST:
         raise ValueError(f"an archive has {FEWEST} products at least, not {number}")
     rng = np.random.default_rng(seed)
-    spoilt = round(0.03 * number)
+    spoilt = max(round(0.03 * number), len(DAMAGES) if number >= 500 else 0)
     twice = max(2, round(0.01 * number))
     moments = _moments(rng, number - twice)
     found = [
@@ -420,5 +421,5 @@ def _oddities(
         found.append(("gz", "bz2", "zip")[int(rng.integers(3))])
     found += ["renamed"] * (rare[4] < 0.01) + ["unix"] * (rare[5] < 0.1)
     state = ("pulse", "off", "other compression", "no stop", "wild line", "sun port")
-    found += [state[int(rng.integers(len(state)))]] * (rare[6] < 0.05)
+    found += [state[int(rng.integers(len(state)))]] * (rare[6] < 0.1)
     return found
