@@ -59,19 +59,20 @@ boxes = st.tuples(exposure, exposure, pixel, pixel).map(box)
 
 @given(
     masks=st.lists(boxes, min_size=1, max_size=2),
-    kept=st.none() | boxes | st.just(box((0, N_PIC, 0, N_PIXEL))),
+    before=st.lists(boxes, max_size=3),
     flagged=st.lists(st.tuples(exposure, pixel), max_size=5),
 )
-def test_any_selection_is_as_bins_have_it(scene, masks, kept, flagged):
-    means = Means(scene)
-    if kept is not None:
-        means.keep(kept)
+def test_any_selection_is_as_bins_have_it(scene, masks, before, flagged):
+    """Whatever was selected before, with other flags."""
+    means, usable = Means(scene), np.ones((N_PIC, N_PIXEL), bool)
+    for mask in before:
+        means.of([mask], usable)
     for at in flagged:
-        for mask in masks:
-            mask[at] = False
+        usable[at] = False
+    masks = [mask & usable for mask in masks]
     if not any(mask.any() for mask in masks):
         return
-    found = means.of(masks)
+    found = means.of(masks, usable)
     coords = {dim: scene[dim] for dim in ("pic", "pixel")}
     expected = bin_spectra(
         scene, pixels=[xr.DataArray(mask, coords, ("pic", "pixel")) for mask in masks], exclude=()
@@ -83,9 +84,6 @@ def test_any_selection_is_as_bins_have_it(scene, masks, kept, flagged):
 
 
 def test_what_is_kept_is_not_summed_again(scene, monkeypatch):
-    means = Means(scene)
-    everything = box((0, N_PIC, 0, N_PIXEL))
-    means.keep(everything)
     summed = []
     over = statistics.Aggregation.over
 
@@ -94,14 +92,22 @@ def test_what_is_kept_is_not_summed_again(scene, monkeypatch):
         return over(self, members, *given, **named)
 
     monkeypatch.setattr(statistics.Aggregation, "over", counted)
-    depth = tiles._DEEP
+    means, deep = Means(scene), tiles._DEEP
+
+    def spectra(mask: np.ndarray) -> int:
+        summed.clear()
+        means.of([mask], usable)
+        return sum(summed)
+
+    usable = box((0, N_PIC, 0, N_PIXEL))
     # The tile with the error that has no end is not kept.
-    means.of([everything])
-    assert summed.pop() == depth
+    assert spectra(usable) == N_PIC * N_PIXEL + deep
+    assert spectra(usable) == deep
     # Whole tiles, and two exposures beyond.
-    means.of([box((0, depth + 1, 4, 9))])
-    assert summed.pop() == 2 * 6
-    changed = everything.copy()
-    changed[3, 8] = False
-    means.of([changed])
-    assert summed.pop() == depth + depth - 1
+    assert spectra(box((0, deep + 1, 4, 9))) == 2 * 6
+    # Of what is flagged one tile holds less than before, once.
+    usable[3, 8] = False
+    assert spectra(usable) == deep - 1 + deep
+    assert spectra(usable) == deep
+    assert spectra(box((0, deep - 1, 8, 8))) == deep
+    assert spectra(box((0, deep - 1, 8, 8)) & usable) == 0

@@ -121,6 +121,9 @@ def prepare() -> None:
     plane, sums = np.zeros((1, 2), np.float32), np.empty((12, 1, 2))
     arrays = dict.fromkeys(("value", "upper", "lower"), plane)
     _fill(fused_bins, one, arrays, {}, sums, False, 1, len(sums), False, "garwood")
+    for kind in (np.uint16, np.uint32):
+        counts = _read_only(np.zeros((1, 2), kind))
+        fused_bins.sum_counts(counts, 0, *_ranges(one), np.empty((1, 1, 2), np.int64))
     compiled.loops(compiled.WORTH)
 
 

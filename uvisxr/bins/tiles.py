@@ -1,11 +1,11 @@
-"""Mean spectra of one selection after another, each of which shares most of its spectra with the
-next or with all: sums over tiles of exposures are kept.
+"""Mean spectra of one selection after another, most of whose spectra are in others too: sums over
+tiles of exposures are kept.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -16,33 +16,9 @@ from .binning import measured
 from .members import Members
 
 #: Exposures of a tile, at one pixel. Deeper ones take less memory, 100 kB each of 1,024
-#: wavelengths, and leave more spectra to be summed one by one at the ends of a selection.
+#: wavelengths, a tenth of its spectra, and leave more of these to be summed one by one at the ends
+#: of a selection.
 _DEEP = 64
-
-
-@dataclass(frozen=True, eq=False)
-class _Tiles:
-    """Sums over tiles.
-
-    Attributes
-    ----------
-    of : ndarray of bool, (pic, pixel)
-        The spectra that are in them.
-    sums : ndarray, (term, tile, wl)
-        Tiles are numbered by exposures, then by pixels.
-    known : ndarray of bool, (tile,)
-        Whether the sums were finite; the others are zero.
-    """
-
-    of: np.ndarray
-    sums: np.ndarray
-    known: np.ndarray
-
-    def within(self, mask: np.ndarray) -> np.ndarray:
-        """Tiles of which a selection holds just what is in them, bool (block, pixel)."""
-        first = np.arange(0, len(mask), _DEEP)
-        some, other = (np.logical_or.reduceat(a, first) for a in (mask, mask != self.of))
-        return np.asarray(some & ~other & self.known.reshape(some.shape))
 
 
 class Means:
@@ -56,47 +32,71 @@ class Means:
 
     def __init__(self, ds: xr.Dataset) -> None:
         found = measured(ds, "radiance", "expected")
-        n_wl = ds.sizes["wl"]
+        n_pic, n_pixel, n_wl = (ds.sizes[dim] for dim in ("pic", "pixel", "wl"))
         flat = {name: np.asarray(a).reshape(-1, n_wl) for name, a in found.arrays.items()}
         self._given = statistics.parted(flat, found.shared)
         self._aggregation = found.aggregation
-        self._n_wl = n_wl
-        self._tiles: _Tiles | None = None
+        self._lock = threading.Lock()
+        self._first = np.arange(0, n_pic, _DEEP)
+        shape = self._first.size, n_pixel
+        # The spectra whose sums are kept, those sums (term, tile, wl), and whether they are finite.
+        self._kept = np.zeros((n_pic, n_pixel), bool)
+        self._sums = np.zeros((len(self._aggregation.terms), shape[0] * n_pixel, n_wl))
+        self._finite = np.zeros(shape, bool)
 
-    def keep(self, some: np.ndarray) -> None:
-        """Keep the sums of the tiles of some spectra, bool (pic, pixel).
+    def of(self, masks: Sequence[np.ndarray], usable: np.ndarray) -> dict[str, np.ndarray]:
+        """Statistics of the spectra of each mask, those of `bin` up to rounding.
 
-        Selections of nearly all that a tile holds are summed spectrum by spectrum.
+        Parameters
+        ----------
+        masks : sequence of ndarray of bool, (pic, pixel)
+        usable : ndarray of bool, (pic, pixel)
+            The spectra that others are likely to hold: sums are kept of tiles that hold all of
+            these.
+
+        Returns
+        -------
+        dict of str to ndarray, (mask, wl)
+            As `statistics.statistics`.
         """
-        n_pic, n_pixel = some.shape
-        spectrum = np.flatnonzero(some)
-        tile = spectrum // n_pixel // _DEEP * n_pixel + spectrum % n_pixel
-        sums = self._sums(spectrum, tile, -(-n_pic // _DEEP) * n_pixel)
-        known = np.isfinite(sums).all(axis=(0, 2))
-        # What is left out is taken none times, which of an infinity would be no number.
-        sums[:, ~known] = 0.0
-        self._tiles = _Tiles(some.copy(), sums, known)
-
-    def of(self, masks: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Statistics of the spectra of each mask, bool (pic, pixel): (mask, wl) by name.
-
-        Those of `statistics.statistics` up to the order in which sums are added.
-        """
-        tiles, added, rest = self._tiles, [], list(masks)
-        if tiles is not None:
-            for k, mask in enumerate(masks):
-                whole = tiles.within(mask)
-                added.append(whole.ravel().astype(float) @ tiles.sums)
-                rest[k] = mask & ~np.repeat(whole, _DEEP, axis=0)[: len(mask)]
-        spectra = [np.flatnonzero(mask) for mask in rest]
-        place = np.repeat(np.arange(len(rest)), [len(s) for s in spectra])
-        sums = self._sums(np.concatenate(spectra), place, len(rest))
-        if added:
-            sums += np.stack(added, axis=1)
+        with self._lock:
+            whole = [self._any(mask) & ~self._any(mask != usable) for mask in masks]
+            self._keep(np.logical_or.reduce(whole), usable)
+            added, rest = [], []
+            for mask, full in zip(masks, whole, strict=True):
+                full &= self._finite
+                added.append(full.ravel().astype(float) @ self._sums)
+                rest.append(np.flatnonzero(mask & ~self._spectra(full)))
+        place = np.repeat(np.arange(len(rest)), [len(s) for s in rest])
+        sums = self._summed(np.concatenate(rest), place, len(rest)) + np.stack(added, axis=1)
         found = self._aggregation.finish(sums)
         return dict(zip(self._aggregation.statistics, found, strict=True))
 
-    def _sums(self, spectrum: np.ndarray, place: np.ndarray, n_bins: int) -> np.ndarray:
+    def _keep(self, tiles: np.ndarray, usable: np.ndarray) -> None:
+        """Have the sums of what is usable in some tiles, bool (block, pixel)."""
+        new = tiles & self._any(self._kept != usable)
+        if not new.any():
+            return
+        number = np.cumsum(new.ravel()).reshape(new.shape) - 1
+        pic, pixel = np.nonzero(self._spectra(new) & usable)
+        place = number[pic // _DEEP, pixel]
+        sums = self._summed(pic * usable.shape[1] + pixel, place, number.max() + 1)
+        finite = np.isfinite(sums).all(axis=(0, 2))
+        # What is left out is taken none times, which of an infinity would be no number.
+        sums[:, ~finite] = 0.0
+        self._sums[:, new.ravel()] = sums
+        self._finite[new] = finite
+        self._kept = np.where(self._spectra(new), usable, self._kept)
+
+    def _any(self, mask: np.ndarray) -> np.ndarray:
+        """Whether tiles hold any spectrum of a mask, bool (block, pixel)."""
+        return np.asarray(np.logical_or.reduceat(mask, self._first))
+
+    def _spectra(self, tiles: np.ndarray) -> np.ndarray:
+        """The spectra in some tiles, bool (pic, pixel)."""
+        return np.repeat(tiles, _DEEP, axis=0)[: len(self._kept)]
+
+    def _summed(self, spectrum: np.ndarray, place: np.ndarray, n_bins: int) -> np.ndarray:
         """Sums over spectra in bins, (term, bin, wl)."""
         members = Members.of(spectrum, place, n_bins)
         return self._aggregation.over(

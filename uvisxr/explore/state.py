@@ -189,7 +189,7 @@ class State:
         if not any(mask.any() for mask in groups):
             raise ArgumentError("all spectra that are selected have a flag")
         if self.light.calibrated:
-            found = self._means.of(groups)
+            found = self._means.of(groups, usable)
             columns = [found[f"weighted{end}"] for end in ("", "_lower", "_upper")]
         else:
             masks = [self._mask(mask) for mask in groups]
@@ -465,7 +465,7 @@ class State:
         def prepare() -> None:
             fast.prepare()
             if means is not None:
-                means.keep(self.usable())
+                means.of([self.usable()], self.usable())
             if self.light.has_level:
                 _ = self._measured
 
