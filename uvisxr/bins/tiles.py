@@ -65,7 +65,7 @@ class Means:
             added, rest = [], []
             for mask, full in zip(masks, whole, strict=True):
                 full &= self._finite
-                added.append(full.ravel().astype(float) @ self._sums)
+                added.append(self._added(full.ravel()))
                 rest.append(np.flatnonzero(mask & ~self._spectra(full)))
         place = np.repeat(np.arange(len(rest)), [len(s) for s in rest])
         sums = self._summed(np.concatenate(rest), place, len(rest)) + np.stack(added, axis=1)
@@ -87,6 +87,12 @@ class Means:
         self._sums[:, new.ravel()] = sums
         self._finite[new] = finite
         self._kept = np.where(self._spectra(new), usable, self._kept)
+
+    def _added(self, tiles: np.ndarray) -> np.ndarray:
+        """What some tiles, bool (tile,), have together, (term, wl)."""
+        at = np.flatnonzero(tiles)
+        part = slice(at[0], at[-1] + 1) if at.size else slice(0)
+        return np.asarray(tiles[part].astype(float) @ self._sums[:, part])
 
     def _any(self, mask: np.ndarray) -> np.ndarray:
         """Whether tiles hold any spectrum of a mask, bool (block, pixel)."""
