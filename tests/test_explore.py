@@ -591,6 +591,7 @@ def test_what_is_opened_is_what_the_code_opens(made):
     session.select((2, 5), (20, 30))
     space: dict[str, object] = {}
     exec(session.code, space)
+    assert "\n\n\ndef spectra" in session.code  # as style guides have it
     assert not without
     for name in NAMES:
         np.testing.assert_array_equal(space["bins"][name].values, session.bins[name].values)

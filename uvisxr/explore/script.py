@@ -53,7 +53,7 @@ def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: x
     flags = _flags(before, now)
     chosen = [(key, mask) for key, mask in _selections(now) if mask.any()]
     if flags or chosen:
-        lines += [*_SPECTRA.splitlines(), "", ""]
+        lines += [*([""] if source else []), *_SPECTRA.splitlines(), "", ""]
     lines += flags
     if now.level is not None:
         lines.append(f"ds = ds.uvis.background(level={now.level!r}, error={error_of(ds)!r})")
