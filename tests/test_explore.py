@@ -223,6 +223,20 @@ def test_the_code_makes_the_same_numbers(reduced, seed):
             _assert_same_band(mean, _band(state.bins, group))
 
 
+def test_the_code_where_all_that_is_selected_has_a_flag(reduced):
+    """As after a selection was flagged: there is no mean, and the maps are drawn."""
+    state = State(reduced)
+    state.select((2, 5), (20, 30))
+    state.flag_selection("user")
+    space = {"ds": reduced}
+    exec(state.code, space)
+    drawn = len(plt.get_fignums())
+    plt.close("all")
+    assert drawn == 2 and "bins" not in space
+    np.testing.assert_array_equal(space["ds"].quality, state.dataset.quality)
+    np.testing.assert_array_equal(space["first"], state.selection)
+
+
 def test_the_code_of_counts(located):
     state = State(located)
     state.select((2, 5), (20, 30))
