@@ -287,6 +287,12 @@ def test_a_click_on_the_map_asks_for_its_cell(drawn: Path):
     assert image.sum() >= most
 
 
+def test_the_toolbar_of_the_map_has_buttons_that_can_be_told(drawn: Path):
+    """A tool that tells of cells would be one of dots."""
+    shown = [type(tool).__name__ for tool in _page(drawn).map.tools if tool.visible]
+    assert sorted(shown) == ["BoxSelectTool", "SaveTool"]
+
+
 def test_longitudes_through_0_are_two_parts_of_the_map():
     assert explorer._arcs(350.0, 10.0) == [(350.0, 360.0), (0.0, 10.0)]
     assert explorer._arcs(-10.0, 10.0) == [(350.0, 360.0), (0.0, 10.0)]

@@ -15,7 +15,7 @@ import panel as pn
 import pytest
 import xarray as xr
 from bokeh.document import Document
-from bokeh.models import ImportedStyleSheet, UIElement
+from bokeh.models import Div, ImportedStyleSheet, UIElement
 from bokeh.server.util import create_hosts_allowlist
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,12 +26,13 @@ from panel.io.notebook import patch_inline_stylesheets
 import uvisxr
 from uvisxr.cli import main
 from uvisxr.dataset.bits import QUALITY_FLAGS
+from uvisxr.dataset.fields import SIGHTLINE
 from uvisxr.errors import ArgumentError, MissingStepError, unwarned
 from uvisxr.explore import serving
 from uvisxr.explore.blocks import blocks
 from uvisxr.explore.borders import borders, rimmed
 from uvisxr.explore.figures import Scale
-from uvisxr.explore.page import Page
+from uvisxr.explore.page import Page, in_browser
 from uvisxr.explore.session import Session
 from uvisxr.explore.sky import Sky
 from uvisxr.explore.state import State
@@ -220,6 +221,20 @@ def test_the_code_makes_the_same_numbers(reduced, seed):
     for mean, group in zip(state.means(), range(2), strict=True):
         if seed != 3:
             _assert_same_band(mean, _band(state.bins, group))
+
+
+def test_the_code_where_all_that_is_selected_has_a_flag(reduced):
+    """As after a selection was flagged: there is no mean, and the maps are drawn."""
+    state = State(reduced)
+    state.select((2, 5), (20, 30))
+    state.flag_selection("user")
+    space = {"ds": reduced}
+    exec(state.code, space)
+    drawn = len(plt.get_fignums())
+    plt.close("all")
+    assert drawn == 2 and "bins" not in space
+    np.testing.assert_array_equal(space["ds"].quality, state.dataset.quality)
+    np.testing.assert_array_equal(space["first"], state.selection)
 
 
 def test_the_code_of_counts(located):
@@ -590,6 +605,7 @@ def test_what_is_opened_is_what_the_code_opens(made):
     session.select((2, 5), (20, 30))
     space: dict[str, object] = {}
     exec(session.code, space)
+    assert "\n\n\ndef spectra" in session.code  # as style guides have it
     assert not without
     for name in NAMES:
         np.testing.assert_array_equal(space["bins"][name].values, session.bins[name].values)
@@ -751,3 +767,24 @@ def test_what_is_told_has_its_room_before_it_is_told(state):
     page = Page(state)
     page.main()
     assert page.told.height >= 17 * (2 + len(state.describe(6, 30)))
+
+
+def test_what_is_told_keeps_its_style(state):
+    """The design of the page has style sheets for all that is on it."""
+    doc = Document()
+    in_browser(state).server_doc(doc)
+    (told,) = (one for one in doc.select({"type": Div}) if "mouse" in one.text)
+    assert any("white-space: nowrap" in str(sheet) for sheet in told.stylesheets)
+
+
+def test_nothing_is_said_of_where_a_spectrum_without_pointing_looks(located):
+    """Not that its line of sight misses the body, either."""
+    ds = located.copy()
+    lost = xr.zeros_like(ds["on_disk"], bool)
+    lost[{"pic": 3}] = True
+    for name in SIGHTLINE.keys() & ds.variables.keys():
+        if {"pic", "pixel"} <= set(ds[name].dims):
+            ds[name] = ds[name].where(~lost, 0 if name == "on_disk" else np.nan)
+    state = State(ds)
+    assert [name for name, _ in state.describe(3, 30)] == ["time (UTC)", "flags"]
+    assert "line of sight meets the body" in dict(state.describe(4, 30))

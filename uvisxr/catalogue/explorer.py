@@ -153,7 +153,8 @@ class Explorer:
         fig.add_layout(bar, "right")
         box = BoxSelectTool(renderers=[], description="Box: ask for these places")
         told = [("longitude, latitude", "$x{0.0}°, $y{0.0}°"), ("spectra", "@looks{0,0}")]
-        hover = HoverTool(tooltips=told, renderers=[image], description="Tell of the cell")
+        # Without a button: on the toolbar it would be a row of dots.
+        hover = HoverTool(tooltips=told, renderers=[image], visible=False)
         fig.add_tools(box, hover)
         fig.toolbar.active_drag, fig.toolbar.logo = box, None
         fig.toolbar_location = "above"

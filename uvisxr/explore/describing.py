@@ -30,9 +30,11 @@ def described(ds: xr.Dataset, i: int, j: int, flags: int) -> list[tuple[str, str
     flags : int
         Of the spectrum, as of `quality`.
     """
-    found = []
+    found, looks = [], []
     if "time" in ds.variables and ds["time"].dims == ("pic",):
         found.append(("time (UTC)", str(ds["time"].values[i])[:19].replace("T", " ")))
+    # Without pointing there are no numbers, and "no" would be said of what is not known.
+    pointed = False
     for name, field in SIGHTLINE.items():
         if name.startswith(_LEFT_OUT) or name not in ds.variables:
             continue
@@ -44,10 +46,13 @@ def described(ds: xr.Dataset, i: int, j: int, flags: int) -> list[tuple[str, str
             continue
         words = re.split("[,:]", field.long_name)[0]
         if field.units == "1":
-            found.append((words.removeprefix("whether the "), "yes" if value == 1 else "no"))
+            looks.append((words.removeprefix("whether the "), "yes" if value == 1 else "no"))
         else:
+            pointed = True
             written = minus(format(value, _FORMS.get(field.units, ".4g")))
-            found.append((words, f"{written} {unit(field.units)}"))
+            looks.append((words, f"{written} {unit(field.units)}"))
+    if pointed:
+        found += looks
     if "star_count" in ds.variables:
         stars = int(ds["star_count"].transpose("pic", "pixel").values[i, j])
         if stars:

@@ -354,7 +354,9 @@ class Page:
         nothing = pn.pane.HTML(alert(f"No picture of the sky: {self.session.sky}"), margin=(8, 10))
         picture = nothing if sky is None else pn.pane.Bokeh(sky, theme=theme)
         lines = [] if sky is None else [pn.pane.HTML(_LINES, margin=(0, 10))]
-        side = pn.Column(picture, *lines, self.told, width=470)
+        # The design of a page replaces those of the model, and adds to those of its pane.
+        told = pn.pane.Bokeh(self.told, stylesheets=[_TABLE])
+        side = pn.Column(picture, *lines, told, width=470)
         code = pn.Card(
             pn.Column(pn.Row(self.copy), self.area, sizing_mode="stretch_width"),
             title="Code",
@@ -393,8 +395,8 @@ def _help() -> Any:
 def _legend() -> Any:
     parts = [("first selection", FIRST), ("second selection", SECOND)]
     parts += [(f"flag: {name}", colour) for name, colour in FLAGS.items() if name in QUALITY_FLAGS]
-    shown = "&emsp;".join(
-        f"<span style='color:{colour}'>■</span> {name}"
+    shown = "&emsp; ".join(
+        f"<span style='white-space:nowrap'><span style='color:{colour}'>■</span> {name}</span>"
         for name, colour in parts
         if not colour.endswith("00000000")
     )

@@ -30,7 +30,14 @@ def spectra(*blocks):
 '''
 
 
-def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: xr.Dataset) -> str:
+def script(
+    source: Sequence[str],
+    before: Work,
+    now: Work,
+    sky: Sky | str,
+    ds: xr.Dataset,
+    usable: np.ndarray,
+) -> str:
     """A script of what was done, or a cell for a notebook where there is no source.
 
     Parameters
@@ -43,6 +50,8 @@ def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: x
         Whether there is a picture.
     ds : Dataset
         As it was given.
+    usable : ndarray of bool, (pic, pixel)
+        Spectra without a flag.
     """
     name = _harmless(str(ds.attrs.get("name", ""))) or "an observation"
     head = [f"# {name}, as explored with uvisxr."]
@@ -53,13 +62,15 @@ def script(source: Sequence[str], before: Work, now: Work, sky: Sky | str, ds: x
     flags = _flags(before, now)
     chosen = [(key, mask) for key, mask in _selections(now) if mask.any()]
     if flags or chosen:
-        lines += [*_SPECTRA.splitlines(), "", ""]
+        lines += [*([""] if source else []), *_SPECTRA.splitlines(), "", ""]
     lines += flags
     if now.level is not None:
         lines.append(f"ds = ds.uvis.background(level={now.level!r}, error={error_of(ds)!r})")
     for key, mask in chosen:
         lines += _named(key, mask)
-    if chosen:
+    if chosen and not any((mask & usable).any() for _, mask in chosen):
+        lines += ["", "# All spectra that are selected have a flag: there is no mean."]
+    elif chosen:
         names = ", ".join(key for key, _ in chosen)
         lines += ["", f"bins = ds.uvis.bin(pixels=[{names}])"]
         lines.append(f"means = {'bins' if 'radiance' in ds.data_vars else 'bins.uvis.rate()'}")

@@ -222,7 +222,9 @@ class State:
     @property
     def code(self) -> str:
         """A script, or a cell of a notebook, that makes the same numbers and figures."""
-        return script.script(self._source, self._before, self._now, self.sky, self._ds)
+        return script.script(
+            self._source, self._before, self._now, self.sky, self._ds, self.usable()
+        )
 
     # What is done -------------------------------------------------------------------------------
 
