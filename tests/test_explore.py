@@ -111,6 +111,18 @@ def test_another_background(state, reduced):
     assert state.dataset.identical(reduced)
 
 
+def test_another_background_where_bounds_hold_all_errors(located, made):
+    """The error of the calibration, which they hold, goes as the radiance."""
+    ds = located.uvis.background(level=4e-4, error=2e-5)
+    state = State(ds.uvis.calibrate(files=made.calibration, errors="total"))
+    state.select((2, 9), (20, 40))
+    for level in (9e-4, 2e-4, None):
+        state.set_level(level)
+        (mean,), bins = state.means(), state.bins
+        for found, exact in zip(mean, _band(bins, 0), strict=True):
+            assert np.nanmax(np.abs(found - exact) / (mean.high - mean.low)) < 1e-3
+
+
 def test_another_background_finds_other_losses(made: Simulation):
     """Zeros that a low background explains are a loss with a high one, for means as for bins."""
     low = made.open().uvis.background(level=4e-5, error=0.0).uvis.calibrate(files=made.calibration)
@@ -222,13 +234,23 @@ def test_the_code_makes_the_same_numbers(reduced, seed):
             _assert_same_band(mean, _band(state.bins, group))
 
 
-def test_the_code_of_counts(located):
-    state = State(located)
+@pytest.mark.parametrize("level", [None, 4e-4])
+def test_the_code_of_counts(located, level):
+    """Means of counts are with the background, known or not, as the maps of them are."""
+    ds = located if level is None else located.uvis.background(level=level)
+    state = State(ds)
     state.select((2, 5), (20, 30))
-    space = {"ds": located}
+    space = {"ds": ds}
     exec(state.code, space)
+    plt.close("all")
     (mean,) = state.means()
-    np.testing.assert_array_equal(space["means"].rate.values[0], mean.value)
+    found = space["means"]
+    np.testing.assert_array_equal(found.rate.values[0], mean.value)
+    np.testing.assert_array_equal((found.rate + found.rate_upper).values[0], mean.high)
+    good = state.usable() & state.selection.values
+    counts = ds.counts.values[good].sum(axis=0)
+    seconds = np.broadcast_to(ds.exposure.values[:, None], good.shape)[good].sum()
+    np.testing.assert_allclose(mean.value, counts / seconds, rtol=1e-6)
 
 
 def test_undo_and_redo(state):
