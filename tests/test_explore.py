@@ -111,6 +111,25 @@ def test_another_background(state, reduced):
     assert state.dataset.identical(reduced)
 
 
+def test_no_other_background_of_what_was_changed_since(located, made):
+    """It would be computed anew from the counts."""
+    ds = located.uvis.background(level=4e-4)
+    ds = ds.uvis.calibrate(files=made.calibration, nan_interp=None, smooth=False).uvis.fill_nan()
+    state = State(ds)
+    with pytest.raises(ArgumentError, match="another background"):
+        state.set_level(6e-4)
+    assert state.work.level is None and not state.light.has_level
+
+
+def test_means_without_bounds_are_plain(reduced):
+    state = State(reduced.drop_vars(["radiance_upper", "radiance_lower"]))
+    state.select((2, 5), (20, 30))
+    (mean,), exact = state.means(), state.bins.radiance.values[0]
+    scale = np.nanmax(np.abs(exact))
+    np.testing.assert_allclose(mean.value, exact, rtol=1e-5, atol=1e-6 * scale)
+    np.testing.assert_array_equal(mean.low, mean.high)
+
+
 def test_another_background_where_bounds_hold_all_errors(located, made):
     """The error of the calibration, which they hold, goes as the radiance."""
     ds = located.uvis.background(level=4e-4, error=2e-5)
@@ -322,6 +341,27 @@ def test_a_star_that_was_cleared_stays_so(reduced, tmp_path):
     assert State(ds, stars=path).work.star[3, 40]
     loaded = reduced.uvis.stars.load(path)
     assert all(loaded.quality.sel(pic=pic, pixel=pixel) & 4 for pic, pixel in ((3, 40), (5, 41)))
+
+
+def test_what_was_cleared_stays_so_in_files_that_others_wrote(reduced, tmp_path):
+    """With the ends of lines of another system, or from a dataset that had no such flag."""
+    ds, path = reduced.uvis.flag([(3, 40), (4, 40)], "star"), tmp_path / "stars.txt"
+    State(ds, stars=path).toggle(3, 40)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert not State(ds, stars=path).work.star[3, 40]
+    State(reduced, stars=path).toggle(5, 41)
+    again = State(ds, stars=path)
+    assert not again.work.star[3, 40] and again.work.star[5, 41]
+    again.toggle(3, 40)
+    assert State(ds, stars=path).work.star[3, 40]
+
+
+def test_what_was_cleared_of_other_spectra(reduced, tmp_path):
+    """It is refused as flags of these are, and the file is named."""
+    ds, path = reduced.uvis.flag([(9, 40)], "star"), tmp_path / "stars.txt"
+    State(ds, stars=path).toggle(9, 40)
+    with pytest.raises(ArgumentError, match=r"stars.txt, where .* no spectrum"):
+        State(ds.isel(pic=slice(0, 6)), stars=path)
 
 
 def test_the_file_stays_where_it_is(reduced, tmp_path, monkeypatch):

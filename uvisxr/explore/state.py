@@ -197,6 +197,10 @@ class State:
                 # The bounds hold the error of the calibration, which goes as the radiance.
                 means, more = self._means_at(now.level), 0.0
             found = means.of(groups, usable)
+            if "weighted" not in found:
+                # Without bounds there are no weights, and no band.
+                plain = [self.light.mean(mask, more) for mask in groups]
+                return [Mean(mean, mean, mean) for mean in plain]
             columns = [found[f"weighted{end}"] for end in ("", "_lower", "_upper")]
         else:
             masks = [self._mask(mask) for mask in groups]
@@ -324,8 +328,8 @@ class State:
         """Take another background than the dataset's, count/s per detector pixel; None: its own."""
         if level is not None and not self.light.has_level:
             raise ArgumentError(
-                "another background needs the counts and the terms of the calibration: calibrate "
-                "before, and keep both"
+                "another background needs the counts and the terms of the calibration, and "
+                "radiances unchanged since: calibrate before, keep both, and fill_nan afterwards"
             )
         if level is not None:
             level = checks.number("level", level, "a rate, count/s per detector pixel", least=0.0)
