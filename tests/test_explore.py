@@ -12,6 +12,7 @@ import click.testing
 import matplotlib.pyplot as plt
 import numpy as np
 import panel as pn
+import param
 import pytest
 import xarray as xr
 from bokeh.document import Document
@@ -792,6 +793,13 @@ def test_the_buttons_say_what_they_do(state):
     assert page.toggle.label.endswith("user")
     page._clicked(3, 4)
     assert state.work.user[3, 4]
+
+
+def test_the_code_has_the_level_that_the_page_shows(state):
+    level = Page(state).level
+    with param.edit_constant(level):
+        level.value_throttled = 4.15
+    assert "level=0.000415," in state.code
 
 
 def test_notebooks_fetch_nothing_for_what_changes(state):
