@@ -12,6 +12,7 @@ import click.testing
 import matplotlib.pyplot as plt
 import numpy as np
 import panel as pn
+import param
 import pytest
 import xarray as xr
 from bokeh.document import Document
@@ -110,6 +111,37 @@ def test_another_background(state, reduced):
         assert np.nanmax(np.abs(found - exact) / (mean.high - mean.low)) < 1e-3
     state.undo()
     assert state.dataset.identical(reduced)
+
+
+def test_no_other_background_of_what_was_changed_since(located, made):
+    """It would be computed anew from the counts."""
+    ds = located.uvis.background(level=4e-4)
+    ds = ds.uvis.calibrate(files=made.calibration, nan_interp=None, smooth=False).uvis.fill_nan()
+    state = State(ds)
+    with pytest.raises(ArgumentError, match="another background"):
+        state.set_level(6e-4)
+    assert state.work.level is None and not state.light.has_level
+
+
+def test_means_without_bounds_are_plain(reduced):
+    state = State(reduced.drop_vars(["radiance_upper", "radiance_lower"]))
+    state.select((2, 5), (20, 30))
+    (mean,), exact = state.means(), state.bins.radiance.values[0]
+    scale = np.nanmax(np.abs(exact))
+    np.testing.assert_allclose(mean.value, exact, rtol=1e-5, atol=1e-6 * scale)
+    np.testing.assert_array_equal(mean.low, mean.high)
+
+
+def test_another_background_where_bounds_hold_all_errors(located, made):
+    """The error of the calibration, which they hold, goes as the radiance."""
+    ds = located.uvis.background(level=4e-4, error=2e-5)
+    state = State(ds.uvis.calibrate(files=made.calibration, errors="total"))
+    state.select((2, 9), (20, 40))
+    for level in (9e-4, 2e-4, None):
+        state.set_level(level)
+        (mean,), bins = state.means(), state.bins
+        for found, exact in zip(mean, _band(bins, 0), strict=True):
+            assert np.nanmax(np.abs(found - exact) / (mean.high - mean.low)) < 1e-3
 
 
 def test_another_background_finds_other_losses(made: Simulation):
@@ -237,13 +269,23 @@ def test_the_code_where_all_that_is_selected_has_a_flag(reduced):
     np.testing.assert_array_equal(space["first"], state.selection)
 
 
-def test_the_code_of_counts(located):
-    state = State(located)
+@pytest.mark.parametrize("level", [None, 4e-4])
+def test_the_code_of_counts(located, level):
+    """Means of counts are with the background, known or not, as the maps of them are."""
+    ds = located if level is None else located.uvis.background(level=level)
+    state = State(ds)
     state.select((2, 5), (20, 30))
-    space = {"ds": located}
+    space = {"ds": ds}
     exec(state.code, space)
+    plt.close("all")
     (mean,) = state.means()
-    np.testing.assert_array_equal(space["means"].rate.values[0], mean.value)
+    found = space["means"]
+    np.testing.assert_array_equal(found.rate.values[0], mean.value)
+    np.testing.assert_array_equal((found.rate + found.rate_upper).values[0], mean.high)
+    good = state.usable() & state.selection.values
+    counts = ds.counts.values[good].sum(axis=0)
+    seconds = np.broadcast_to(ds.exposure.values[:, None], good.shape)[good].sum()
+    np.testing.assert_allclose(mean.value, counts / seconds, rtol=1e-6)
 
 
 def test_undo_and_redo(state):
@@ -315,6 +357,27 @@ def test_a_star_that_was_cleared_stays_so(reduced, tmp_path):
     assert State(ds, stars=path).work.star[3, 40]
     loaded = reduced.uvis.stars.load(path)
     assert all(loaded.quality.sel(pic=pic, pixel=pixel) & 4 for pic, pixel in ((3, 40), (5, 41)))
+
+
+def test_what_was_cleared_stays_so_in_files_that_others_wrote(reduced, tmp_path):
+    """With the ends of lines of another system, or from a dataset that had no such flag."""
+    ds, path = reduced.uvis.flag([(3, 40), (4, 40)], "star"), tmp_path / "stars.txt"
+    State(ds, stars=path).toggle(3, 40)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert not State(ds, stars=path).work.star[3, 40]
+    State(reduced, stars=path).toggle(5, 41)
+    again = State(ds, stars=path)
+    assert not again.work.star[3, 40] and again.work.star[5, 41]
+    again.toggle(3, 40)
+    assert State(ds, stars=path).work.star[3, 40]
+
+
+def test_what_was_cleared_of_other_spectra(reduced, tmp_path):
+    """It is refused as flags of these are, and the file is named."""
+    ds, path = reduced.uvis.flag([(9, 40)], "star"), tmp_path / "stars.txt"
+    State(ds, stars=path).toggle(9, 40)
+    with pytest.raises(ArgumentError, match=r"stars.txt, where .* no spectrum"):
+        State(ds.isel(pic=slice(0, 6)), stars=path)
 
 
 def test_the_file_stays_where_it_is(reduced, tmp_path, monkeypatch):
@@ -746,6 +809,13 @@ def test_the_buttons_say_what_they_do(state):
     assert page.toggle.label.endswith("user")
     page._clicked(3, 4)
     assert state.work.user[3, 4]
+
+
+def test_the_code_has_the_level_that_the_page_shows(state):
+    level = Page(state).level
+    with param.edit_constant(level):
+        level.value_throttled = 4.15
+    assert "level=0.000415," in state.code
 
 
 def test_notebooks_fetch_nothing_for_what_changes(state):

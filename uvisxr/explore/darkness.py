@@ -26,6 +26,20 @@ def with_level(ds: xr.Dataset, level: float | None) -> xr.Dataset:
     return background(ds, level=level, error=error_of(ds))
 
 
+def has_level(ds: xr.Dataset) -> bool:
+    """Whether rates of a dataset of counts would have a background taken off."""
+    return "background" in ds.variables or "background_method" in ds.attrs
+
+
+def without_level(ds: xr.Dataset) -> xr.Dataset:
+    """A dataset of counts whose rates hold the background, as those of its maps do."""
+    if not has_level(ds):
+        return ds
+    ds = ds.drop_vars(["background", "background_error"], errors="ignore")
+    ds.attrs.pop("background_method", None)
+    return ds
+
+
 def error_of(ds: xr.Dataset) -> float | None:
     """That of the background of a dataset."""
     return float(ds["background_error"]) if "background_error" in ds.variables else None

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from ..calibration.stored import Stored, has_terms
+from ..calibration.stored import Stored, is_stored
 from ..errors import MissingStepError
 from ..integrals import known_part, span, weights_of
 from ..numerics.poisson import missing
@@ -203,7 +203,7 @@ class Light:
     def has_level(self) -> bool:
         """Whether the background can be another: whether the counts can be calibrated anew."""
         one = is_one(self.ds) or "background" not in self.ds.variables
-        return self.calibrated and one and has_terms(self.ds)
+        return self.calibrated and one and is_stored(self.ds)
 
     @cached_property
     def per_level(self) -> np.ndarray:

@@ -209,7 +209,8 @@ class Page:
             (self.range, lambda v: session.show_range(*v)),
             (self.exposures, lambda v: session.show_exposures(*v)),
             (self.limits, lambda v: session.colour(limits=v)),
-            (self.level, lambda v: session.set_level(1e-4 * v)),
+            # As it reads in the code: a product may end in 0.00041500000000000006.
+            (self.level, lambda v: session.set_level(round(1e-4 * v, 12))),
         ):
             # Only what a drag ends with is taken, and can be taken back.
             widget.param.watch(self._doing(do), "value_throttled")

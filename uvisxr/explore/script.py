@@ -11,7 +11,7 @@ import xarray as xr
 
 from ..errors import shortened
 from .blocks import Block, blocks
-from .darkness import error_of
+from .darkness import error_of, has_level
 
 if TYPE_CHECKING:
     from .sky import Sky
@@ -73,8 +73,7 @@ def script(
     elif chosen:
         names = ", ".join(key for key, _ in chosen)
         lines += ["", f"bins = ds.uvis.bin(pixels=[{names}])"]
-        lines.append(f"means = {'bins' if 'radiance' in ds.data_vars else 'bins.uvis.rate()'}")
-        lines.append("means.uvis.plot.spectrum()")
+        lines += [*_means(ds), "means.uvis.plot.spectrum()"]
     low, high = now.wl_range
     first, last = now.exposures
     part = "ds" if (first, last) == (0, ds.sizes["pic"] - 1) else "shown"
@@ -92,6 +91,20 @@ def script(
         lines.append(f"{part}.uvis.plot.picture(({low!r}, {high!r}), {overlap}, {looks})")
     lines += ["plt.show()", ""]
     return "\n".join(lines)
+
+
+def _means(ds: xr.Dataset) -> list[str]:
+    """Lines that make mean spectra of `bins`."""
+    if "radiance" in ds.data_vars:
+        return ["means = bins"]
+    if not has_level(ds):
+        return ["means = bins.uvis.rate()"]
+    # Nobody takes the background off counts that are binned.
+    return [
+        'held = bins.drop_vars(["background", "background_error"], errors="ignore")',
+        'held.attrs.pop("background_method", None)',
+        "means = held.uvis.rate()  # with the background, as in the map",
+    ]
 
 
 def _harmless(text: str) -> str:

@@ -17,10 +17,11 @@ from .. import checks
 from ..bins import fast
 from ..bins.binning import bin as bin_spectra
 from ..bins.tiles import Means
+from ..calibration.stored import holds_total
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import FIELDS
 from ..drawing.colours import colormap, robust
-from ..errors import ArgumentError
+from ..errors import ArgumentError, unwarned
 from ..geometry.views import middle_sample
 from ..quality import losses
 from ..quality.flags import flag as set_flag
@@ -29,7 +30,7 @@ from ..quality.levels import sure
 from ..spectra import rate
 from . import script
 from .blocks import inside
-from .darkness import error_of, level_of, with_level
+from .darkness import error_of, level_of, with_level, without_level
 from .keeping import Kept
 from .light import Light
 from .sky import Sky
@@ -103,6 +104,7 @@ class State:
             kept = flags_of(self._stars.load(ds)).transpose("pic", "pixel").values
             self._now = replace(self._now, star=(kept & QUALITY_FLAGS["star"]) != 0)
         self._lost: tuple[float, np.ndarray] | None = None
+        self._dark: tuple[float | None, Means] | None = None
 
     def _has(self, flag: QualityFlag) -> np.ndarray:
         return np.asarray((self._flags & QUALITY_FLAGS[flag]) != 0)
@@ -188,14 +190,22 @@ class State:
         groups = [mask & usable for mask in self.groups(now)]
         if not any(mask.any() for mask in groups):
             raise ArgumentError("all spectra that are selected have a flag")
+        more, made = self._more(now), []
         if self.light.calibrated:
-            found = self._means.of(groups, usable)
+            means = self._means
+            if more and holds_total(self._ds):
+                # The bounds hold the error of the calibration, which goes as the radiance.
+                means, more = self._means_at(now.level), 0.0
+            found = means.of(groups, usable)
+            if "weighted" not in found:
+                # Without bounds there are no weights, and no band.
+                plain = [self.light.mean(mask, more) for mask in groups]
+                return [Mean(mean, mean, mean) for mean in plain]
             columns = [found[f"weighted{end}"] for end in ("", "_lower", "_upper")]
         else:
             masks = [self._mask(mask) for mask in groups]
             rates = rate(bin_spectra(self._bare, pixels=masks, exclude=()))
             columns = [rates[f"rate{end}"].values for end in ("", "_lower", "_upper")]
-        more, made = self._more(now), []
         for mask, value, lower, upper in zip(groups, *columns, strict=True):
             value = value - self.light.dark(mask, more) if more else value
             made.append(Mean(value - lower, value, value + upper))
@@ -209,10 +219,19 @@ class State:
     def _means(self) -> Means:
         return Means(self._ds)
 
+    def _means_at(self, level: float | None) -> Means:
+        """Those with another background: the last one's are kept."""
+        with self._lock:
+            if self._dark is None or self._dark[0] != level:
+                self._dark = None
+                with unwarned():
+                    self._dark = level, Means(with_level(self._ds, level))
+            return self._dark[1]
+
     @cached_property
     def _bare(self) -> xr.Dataset:
-        """The dataset without the geometry, which `bin` would average too."""
-        return self._ds.drop_vars(FIELDS, errors="ignore")
+        """The counts without the geometry, which `bin` would average too."""
+        return without_level(self._ds.drop_vars(FIELDS, errors="ignore"))
 
     def _more(self, now: Work | None = None) -> float:
         """By how much the background is higher than that of the dataset."""
@@ -311,8 +330,8 @@ class State:
         """Take another background than the dataset's, count/s per detector pixel; None: its own."""
         if level is not None and not self.light.has_level:
             raise ArgumentError(
-                "another background needs the counts and the terms of the calibration: calibrate "
-                "before, and keep both"
+                "another background needs the counts and the terms of the calibration, and "
+                "radiances unchanged since: calibrate before, keep both, and fill_nan afterwards"
             )
         if level is not None:
             level = checks.number("level", level, "a rate, count/s per detector pixel", least=0.0)
