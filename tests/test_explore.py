@@ -740,6 +740,8 @@ def test_notebooks_fetch_nothing_for_what_changes(state):
         patch_inline_stylesheets(model)
     page._pointed(6, 30)
     page._say("wrong")
+    # Those of a page with formulas come from a server, and a name may look like one.
+    assert page.told.disable_math and page.trouble.disable_math
     state.select((2, 5), (20, 40))
     state.show_range(1450, 1800)
     state.toggle(3, 30)
