@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -679,6 +681,30 @@ def test_means_are_of_one_moment(state):
     then = state.work
     state.select((6, 8), which="second")
     assert len(state.means(then)) == 1 and len(state.means()) == 2
+
+
+def test_flags_are_those_of_their_level(state):
+    """Whatever level another thread asks for between two steps."""
+
+    class Level(float):
+        def __ne__(self, other: object) -> bool:
+            state._lost = 3e-4, np.zeros_like(state._flags)
+            return float(self) != other
+
+    state._lost = 8e-4, np.full_like(state._flags, QUALITY_FLAGS["lost"])
+    assert not (state.flags(replace(state.work, level=Level(8e-4))) == 0).any()
+
+
+def test_undo_takes_the_last_change_of_all_threads(state):
+    """Made while it waits for the thread that makes it."""
+    state.show_exposures(0, 5)
+    with state._lock:
+        thread = threading.Thread(target=state.undo)
+        thread.start()
+        time.sleep(0.05)
+        state.show_exposures(0, 3)
+    thread.join()
+    assert state.work.exposures == (0, 5)
 
 
 def test_uvisxr_explores(reduced):

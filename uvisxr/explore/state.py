@@ -378,11 +378,13 @@ class State:
 
     def undo(self) -> None:
         """Take the last change back."""
-        self._step(self._past, self._future)
+        with self._lock:
+            self._step(self._past, self._future)
 
     def redo(self) -> None:
         """Make the change again that `undo` has taken back."""
-        self._step(self._future, self._past)
+        with self._lock:
+            self._step(self._future, self._past)
 
     @property
     def can(self) -> tuple[bool, bool]:
@@ -390,10 +392,9 @@ class State:
         return bool(self._past), bool(self._future)
 
     def _step(self, source: list[Work], to: list[Work]) -> None:
-        with self._lock:
-            if source:
-                to.append(self._now)
-                self._put(source.pop())
+        if source:
+            to.append(self._now)
+            self._put(source.pop())
 
     def _change(self, **changed: Any) -> None:
         with self._lock:
@@ -450,12 +451,14 @@ class State:
         """Flags of what `background` finds to be lost at another level, uint8 (pic, pixel)."""
         if level is None:
             return np.zeros_like(self._flags)
-        if self._lost is None or self._lost[0] != level:
+        lost = self._lost
+        # Other threads may ask for another level meanwhile.
+        if lost is None or lost[0] != level:
             least = sure(level, error_of(self._ds) or 0.0)
             flags = losses.flags(self._ds, least, self._measured)
-            found = flags.transpose("pic", "pixel").values & ~self._flags
-            self._lost = level, found
-        return self._lost[1]
+            lost = level, flags.transpose("pic", "pixel").values & ~self._flags
+            self._lost = lost
+        return lost[1]
 
     def prepare(self) -> None:
         """Begin with what takes long and is soon asked for, while nobody waits for it."""
