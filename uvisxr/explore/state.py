@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +18,11 @@ from .. import checks
 from ..bins import fast
 from ..bins.binning import bin as bin_spectra
 from ..bins.tiles import Means
+from ..dataset import needs
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import FIELDS
 from ..drawing.colours import colormap, robust
-from ..errors import ArgumentError
+from ..errors import ArgumentError, UvisError
 from ..geometry.views import middle_sample
 from ..quality import losses
 from ..quality.flags import flag as set_flag
@@ -176,12 +178,14 @@ class State:
     def means(self, now: Work | None = None) -> list[Mean]:
         """The weighted mean spectrum of each selection, while someone waits for it.
 
-        Those of `bins` up to rounding.
+        Those of `bins` up to rounding; where errors are not known the plain mean, without a band.
 
         Raises
         ------
         ArgumentError
             Nothing is selected, or all that is has a flag.
+        UvisError
+            The dataset is none of which `bin` makes means.
         """
         now = now or self._now
         usable = self.flags(now) == 0
@@ -190,6 +194,9 @@ class State:
             raise ArgumentError("all spectra that are selected have a flag")
         if self.light.calibrated:
             found = self._means.of(groups, usable)
+            if "weighted" not in found:
+                plain = (self.light.mean(mask, self._more(now)) for mask in groups)
+                return [Mean(np.full_like(m, np.nan), m, np.full_like(m, np.nan)) for m in plain]
             columns = [found[f"weighted{end}"] for end in ("", "_lower", "_upper")]
         else:
             masks = [self._mask(mask) for mask in groups]
@@ -207,6 +214,7 @@ class State:
 
     @cached_property
     def _means(self) -> Means:
+        needs.check(self._bare, "bin")
         return Means(self._ds)
 
     @cached_property
@@ -314,6 +322,7 @@ class State:
             )
         if level is not None:
             level = checks.number("level", level, "a rate, count/s per detector pixel", least=0.0)
+            needs.check(self._ds, "background")
         same = level is not None and level == level_of(self._ds)
         self._change(level=None if same else level)
 
@@ -462,15 +471,20 @@ class State:
 
     def prepare(self) -> None:
         """Begin with what takes long and is soon asked for, while nobody waits for it."""
-        # Made here, so that all threads have the same.
-        means = self._means if self.light.calibrated else None
+        means = None
+        # Why there are no means is told to those who ask for them.
+        with suppress(UvisError):
+            # Made here, so that all threads have the same.
+            means = self._means if self.light.calibrated else None
 
         def prepare() -> None:
-            fast.prepare()
-            if means is not None:
-                means.of([self.usable()], self.usable())
-            if self.light.has_level:
-                _ = self._measured
+            # What fails here fails again for whoever asks for it.
+            with suppress(Exception):
+                fast.prepare()
+                if means is not None:
+                    means.of([self.usable()], self.usable())
+                if self.light.has_level:
+                    _ = self._measured
 
         threading.Thread(target=prepare, name="uvisxr", daemon=True).start()
 
