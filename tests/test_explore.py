@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -203,6 +205,59 @@ def _assert_same_band(found, exact):
 def _band(bins: xr.Dataset, group: int) -> tuple[np.ndarray, ...]:
     value, upper, lower = (bins[name].values[group] for name in NAMES[:3])
     return value - lower, value, value + upper
+
+
+def test_means_without_errors(reduced):
+    """There are no weights: the plain mean, without a band."""
+    state = State(reduced.drop_vars(["radiance_upper", "radiance_lower"]))
+    page = Page(state)
+    state.select((2, 5), (20, 40))
+    assert not page.trouble.visible
+    (mean,), exact = state.means(), state.bins.radiance.values[0]
+    np.testing.assert_allclose(mean.value, exact, rtol=1e-5, atol=1e-6 * np.nanmax(exact))
+    assert np.isnan(mean.low).all() and np.isnan(mean.high).all()
+
+
+def test_no_means_where_bin_makes_none(reduced, made):
+    """Of exposures whose errors hold something else than those of the first."""
+    other = reduced.uvis.calibrate(files=made.calibration, interval="score")
+    both = xr.concat(
+        [reduced, other], "pic", data_vars="all", coords="different", compat="equals"
+    ).assign_coords(pic=np.arange(24))
+    state = State(both)
+    page = Page(state)
+    state.select((2, 14))
+    for attempt in (lambda: state.bins, state.means):
+        with pytest.raises(ArgumentError, match=r"12 of 24 exposures.* smoothed otherwise"):
+            attempt()
+    assert page.trouble.visible and "smoothed otherwise" in page.trouble.text
+
+
+def test_a_level_that_cannot_be_is_not_taken(reduced):
+    state = State(reduced.assign_attrs(line_bin="two"))
+    page = Page(state)
+    page._attempt(lambda: state.set_level(6e-4))
+    assert "line_bin" in page.trouble.text
+    assert state.work.level is None and state.can == (False, False)
+
+
+def test_rates_where_all_that_is_selected_has_a_flag(located):
+    state = State(located)
+    state.select((2, 5))
+    state.flag_selection()
+    state.select((6, 8), which="second")
+    nothing, rates = state.means()
+    assert np.isnan(nothing).all() and np.isfinite(rates.value).any()
+
+
+def test_the_plain_mean_leaves_out_what_has_no_end(reduced):
+    ds = reduced.copy(deep=True)
+    ds.radiance[3, 30, 500], ds.radiance[4, 30, 500] = np.inf, -np.inf
+    state = State(ds)
+    before = state.overall()
+    assert np.isfinite(before[500])
+    state.toggle(3, 30)
+    assert np.isfinite(state.overall()[500])
 
 
 # Choosing -------------------------------------------------------------------------------------
@@ -760,6 +815,30 @@ def test_means_are_of_one_moment(state):
     assert len(state.means(then)) == 1 and len(state.means()) == 2
 
 
+def test_flags_are_those_of_their_level(state):
+    """Whatever level another thread asks for between two steps."""
+
+    class Level(float):
+        def __ne__(self, other: object) -> bool:
+            state._lost = 3e-4, np.zeros_like(state._flags)
+            return float(self) != other
+
+    state._lost = 8e-4, np.full_like(state._flags, QUALITY_FLAGS["lost"])
+    assert not (state.flags(replace(state.work, level=Level(8e-4))) == 0).any()
+
+
+def test_undo_takes_the_last_change_of_all_threads(state):
+    """Made while it waits for the thread that makes it."""
+    state.show_exposures(0, 5)
+    with state._lock:
+        thread = threading.Thread(target=state.undo)
+        thread.start()
+        time.sleep(0.05)
+        state.show_exposures(0, 3)
+    thread.join()
+    assert state.work.exposures == (0, 5)
+
+
 def test_uvisxr_explores(reduced):
     session = reduced.uvis.explore()
     assert "0 and 0 spectra selected" in repr(session)
@@ -826,6 +905,8 @@ def test_notebooks_fetch_nothing_for_what_changes(state):
         patch_inline_stylesheets(model)
     page._pointed(6, 30)
     page._say("wrong")
+    # Those of a page with formulas come from a server, and a name may look like one.
+    assert page.told.disable_math and page.trouble.disable_math
     state.select((2, 5), (20, 40))
     state.show_range(1450, 1800)
     state.toggle(3, 30)

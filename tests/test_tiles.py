@@ -111,3 +111,31 @@ def test_what_is_kept_is_not_summed_again(scene, monkeypatch):
     assert spectra(usable) == deep
     assert spectra(box((0, deep - 1, 8, 8))) == deep
     assert spectra(box((0, deep - 1, 8, 8)) & usable) == 0
+
+
+def test_what_overflows_has_no_bounds(scene):
+    huge = {name: scene[name] * np.float32(1e25) for name in ("radiance", "radiance_upper")}
+    everything = box((0, N_PIC, 0, N_PIXEL))
+    found = Means(scene.assign(huge)).of([everything], everything)
+    known = np.isfinite(found["n"]) & (found["n"] > 0)
+    assert np.isfinite(found["mean"][known]).all()
+
+
+def test_sums_that_were_interrupted_are_not_those_of_other_spectra(scene):
+    """As by Ctrl-C in a notebook, between one step and the next."""
+
+    class Interrupted(np.ndarray):
+        def __setitem__(self, key, value):
+            super().__setitem__(key, value)
+            raise KeyboardInterrupt
+
+    means, usable = Means(scene), box((0, N_PIC, 0, N_PIXEL))
+    few = usable & ~box((3, 9, 2, 5))
+    (before,) = means.of([usable], usable)["weighted"]
+    sums = means._sums
+    means._sums = sums.view(Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        means.of([few], few)
+    means._sums = sums
+    (after,) = means.of([usable], usable)["weighted"]
+    np.testing.assert_allclose(after, before, rtol=1e-5)

@@ -112,7 +112,9 @@ def rate(ds: xr.Dataset, interval: Interval = "garwood", quantization: bool = Tr
         counts = as_counts(counts, binned)
         lost = missing(counts)
         values = (counts, *count_errors(counts, interval, rounded, summed))
-        return tuple(np.where(lost, np.nan, v / exposure).astype(np.float32) for v in values)
+        # Bins without spectra have no rate.
+        seconds = np.where(exposure > 0, exposure, np.nan)
+        return tuple(np.where(lost, np.nan, v / seconds).astype(np.float32) for v in values)
 
     value, upper, lower = xr.apply_ufunc(
         rates,

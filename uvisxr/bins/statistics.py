@@ -250,7 +250,7 @@ def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(np.einsum("bmw,bmw->bw", x, y))
 
 
-@np.errstate(divide="ignore", invalid="ignore")
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def _finish_quantity(sums: Rows, statistics: Rows, total: bool) -> None:
     """Number of finite values, mean and scatter, and what the bounds and common errors give.
 

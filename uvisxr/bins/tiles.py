@@ -84,9 +84,11 @@ class Means:
         finite = np.isfinite(sums).all(axis=(0, 2))
         # What is left out is taken none times, which of an infinity would be no number.
         sums[:, ~finite] = 0.0
+        # Whoever interrupts this leaves no sums that are taken for those of other spectra.
+        self._finite[new] = False
         self._sums[:, new.ravel()] = sums
-        self._finite[new] = finite
         self._kept = np.where(self._spectra(new), usable, self._kept)
+        self._finite[new] = finite
 
     def _added(self, tiles: np.ndarray) -> np.ndarray:
         """What some tiles, bool (tile,), have together, (term, wl)."""

@@ -169,8 +169,9 @@ class Light:
         for sign, changed in ((1, some & ~last), (-1, last & ~some)):
             for pic in np.flatnonzero(changed.any(axis=1)):
                 part = self.values[pic][changed[pic]]
-                number = number + sign * np.isfinite(part).sum(axis=0)
-                total = total + sign * np.nansum(part, axis=0, dtype=float)
+                finite = np.isfinite(part)
+                number = number + sign * finite.sum(axis=0)
+                total = total + sign * part.sum(axis=0, dtype=float, where=finite)
         self._summed = some.copy(), total, number
         return total, number
 

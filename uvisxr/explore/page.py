@@ -198,9 +198,16 @@ class Page:
         # Of one height, so that nothing below moves with the mouse.
         # Bokeh's own: what panel changes in a notebook has its style sheets fetched from a server.
         self.told = Div(
-            sizing_mode="stretch_width", height=_TOLD, stylesheets=[_TABLE], margin=(0, 6)
+            sizing_mode="stretch_width",
+            height=_TOLD,
+            stylesheets=[_TABLE],
+            margin=(0, 6),
+            disable_math=True,
         )
-        self.trouble = Div(sizing_mode="stretch_width", margin=(0, 6), visible=False)
+        # Names of files may look like formulas.
+        self.trouble = Div(
+            sizing_mode="stretch_width", margin=(0, 6), visible=False, disable_math=True
+        )
         self._connect()
 
     def _connect(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +19,11 @@ from ..bins import fast
 from ..bins.binning import bin as bin_spectra
 from ..bins.tiles import Means
 from ..calibration.stored import holds_total
+from ..dataset import needs
 from ..dataset.bits import QUALITY_FLAGS, QualityFlag
 from ..dataset.fields import FIELDS
 from ..drawing.colours import colormap, robust
-from ..errors import ArgumentError, unwarned
+from ..errors import ArgumentError, UvisError, unwarned
 from ..geometry.views import middle_sample
 from ..quality import losses
 from ..quality.flags import flag as set_flag
@@ -178,12 +180,14 @@ class State:
     def means(self, now: Work | None = None) -> list[Mean]:
         """The weighted mean spectrum of each selection, while someone waits for it.
 
-        Those of `bins` up to rounding.
+        Those of `bins` up to rounding; where errors are not known the plain mean, without a band.
 
         Raises
         ------
         ArgumentError
             Nothing is selected, or all that is has a flag.
+        UvisError
+            The dataset is none of which `bin` makes means.
         """
         now = now or self._now
         usable = self.flags(now) == 0
@@ -200,7 +204,7 @@ class State:
             if "weighted" not in found:
                 # Without bounds there are no weights, and no band.
                 plain = [self.light.mean(mask, more) for mask in groups]
-                return [Mean(mean, mean, mean) for mean in plain]
+                return [Mean(np.full_like(m, np.nan), m, np.full_like(m, np.nan)) for m in plain]
             columns = [found[f"weighted{end}"] for end in ("", "_lower", "_upper")]
         else:
             masks = [self._mask(mask) for mask in groups]
@@ -217,6 +221,7 @@ class State:
 
     @cached_property
     def _means(self) -> Means:
+        needs.check(self._bare, "bin")
         return Means(self._ds)
 
     def _means_at(self, level: float | None) -> Means:
@@ -335,6 +340,7 @@ class State:
             )
         if level is not None:
             level = checks.number("level", level, "a rate, count/s per detector pixel", least=0.0)
+            needs.check(self._ds, "background")
         same = level is not None and level == level_of(self._ds)
         self._change(level=None if same else level)
 
@@ -399,11 +405,13 @@ class State:
 
     def undo(self) -> None:
         """Take the last change back."""
-        self._step(self._past, self._future)
+        with self._lock:
+            self._step(self._past, self._future)
 
     def redo(self) -> None:
         """Make the change again that `undo` has taken back."""
-        self._step(self._future, self._past)
+        with self._lock:
+            self._step(self._future, self._past)
 
     @property
     def can(self) -> tuple[bool, bool]:
@@ -411,10 +419,9 @@ class State:
         return bool(self._past), bool(self._future)
 
     def _step(self, source: list[Work], to: list[Work]) -> None:
-        with self._lock:
-            if source:
-                to.append(self._now)
-                self._put(source.pop())
+        if source:
+            to.append(self._now)
+            self._put(source.pop())
 
     def _change(self, **changed: Any) -> None:
         with self._lock:
@@ -471,24 +478,31 @@ class State:
         """Flags of what `background` finds to be lost at another level, uint8 (pic, pixel)."""
         if level is None:
             return np.zeros_like(self._flags)
-        if self._lost is None or self._lost[0] != level:
+        lost = self._lost
+        # Other threads may ask for another level meanwhile.
+        if lost is None or lost[0] != level:
             least = sure(level, error_of(self._ds) or 0.0)
             flags = losses.flags(self._ds, least, self._measured)
-            found = flags.transpose("pic", "pixel").values & ~self._flags
-            self._lost = level, found
-        return self._lost[1]
+            lost = level, flags.transpose("pic", "pixel").values & ~self._flags
+            self._lost = lost
+        return lost[1]
 
     def prepare(self) -> None:
         """Begin with what takes long and is soon asked for, while nobody waits for it."""
-        # Made here, so that all threads have the same.
-        means = self._means if self.light.calibrated else None
+        means = None
+        # Why there are no means is told to those who ask for them.
+        with suppress(UvisError):
+            # Made here, so that all threads have the same.
+            means = self._means if self.light.calibrated else None
 
         def prepare() -> None:
-            fast.prepare()
-            if means is not None:
-                means.of([self.usable()], self.usable())
-            if self.light.has_level:
-                _ = self._measured
+            # What fails here fails again for whoever asks for it.
+            with suppress(Exception):
+                fast.prepare()
+                if means is not None:
+                    means.of([self.usable()], self.usable())
+                if self.light.has_level:
+                    _ = self._measured
 
         threading.Thread(target=prepare, name="uvisxr", daemon=True).start()
 
