@@ -125,15 +125,6 @@ def test_no_other_background_of_what_was_changed_since(located, made):
     assert state.work.level is None and not state.light.has_level
 
 
-def test_means_without_bounds_are_plain(reduced):
-    state = State(reduced.drop_vars(["radiance_upper", "radiance_lower"]))
-    state.select((2, 5), (20, 30))
-    (mean,), exact = state.means(), state.bins.radiance.values[0]
-    scale = np.nanmax(np.abs(exact))
-    np.testing.assert_allclose(mean.value, exact, rtol=1e-5, atol=1e-6 * scale)
-    np.testing.assert_array_equal(mean.low, mean.high)
-
-
 def test_another_background_where_bounds_hold_all_errors(located, made):
     """The error of the calibration, which they hold, goes as the radiance."""
     ds = located.uvis.background(level=4e-4, error=2e-5)
