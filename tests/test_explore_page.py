@@ -199,7 +199,7 @@ def test_a_closed_page_loses_nothing(session: Session, chromium: Browser):
     session.show_range(1450, 1800)
     session.toggle(7, 30)
     url = chromium.driver.current_url
-    chromium.driver.get("about:blank")
+    chromium.anew()
     chromium.open(url)
     title = "return Bokeh.documents[0].get_model_by_name('keogram')?.title.text ?? ''"
     chromium.until(lambda: "1450.0 to 1800.0" in chromium.run(title), "the range")

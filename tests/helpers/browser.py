@@ -57,6 +57,18 @@ class Browser:
         self.driver.get(url)
         self.until(lambda: self.run("return !!(window.Bokeh && Bokeh.documents[0]?.is_idle)"))
 
+    def anew(self) -> None:
+        """Close the page, and open an empty one.
+
+        To go from a page to an empty one and back at once, Chromium at times never begins.
+        """
+        window, before = self.driver.switch_to, self.driver.current_window_handle
+        window.new_window("tab")
+        after = self.driver.current_window_handle
+        window.window(before)
+        self.driver.close()
+        window.window(after)
+
     def run(self, script: str, *args: Any) -> Any:
         return self.driver.execute_script(script, *args)
 
