@@ -26,14 +26,14 @@ def with_level(ds: xr.Dataset, level: float | None) -> xr.Dataset:
     return background(ds, level=level, error=error_of(ds))
 
 
-def has_level(ds: xr.Dataset) -> bool:
-    """Whether rates of a dataset of counts would have a background taken off."""
+def is_subtracted(ds: xr.Dataset) -> bool:
+    """Whether rates of a dataset of counts have a background taken off."""
     return "background" in ds.variables or "background_method" in ds.attrs
 
 
 def without_level(ds: xr.Dataset) -> xr.Dataset:
     """A dataset of counts whose rates hold the background, as those of its maps do."""
-    if not has_level(ds):
+    if not is_subtracted(ds):
         return ds
     ds = ds.drop_vars(["background", "background_error"], errors="ignore")
     ds.attrs.pop("background_method", None)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from ..errors import shortened
 from .blocks import Block, blocks
-from .darkness import error_of, has_level
+from .darkness import error_of, is_subtracted
 
 if TYPE_CHECKING:
     from .sky import Sky
@@ -97,7 +97,7 @@ def _means(ds: xr.Dataset) -> list[str]:
     """Lines that make mean spectra of `bins`."""
     if "radiance" in ds.data_vars:
         return ["means = bins"]
-    if not has_level(ds):
+    if not is_subtracted(ds):
         return ["means = bins.uvis.rate()"]
     # Nobody takes the background off counts that are binned.
     return [
