@@ -20,6 +20,7 @@ import xarray as xr
 from bokeh.document import Document
 from bokeh.models import Div, ImportedStyleSheet, UIElement
 from bokeh.server.util import create_hosts_allowlist
+from helpers import slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -268,7 +269,7 @@ def test_a_box_is_one_block():
     assert blocks(mask) == [((3, 30), (5, 50))]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", slow.rest_slow(range(4), 2))
 def test_the_code_makes_the_same_numbers(reduced, seed):
     """Whatever is done, the script that it gives ends with the same spectra, bounds and flags."""
     rng = np.random.default_rng(seed)
