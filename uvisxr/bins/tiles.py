@@ -72,6 +72,13 @@ class Means:
         found = self._aggregation.finish(sums)
         return dict(zip(self._aggregation.statistics, found, strict=True))
 
+    def prepare(self, usable: np.ndarray) -> None:
+        """Keep all sums of usable spectra, some at a time: whoever asks meanwhile waits for few."""
+        for first in self._first:
+            some = np.zeros_like(usable)
+            some[first : first + _DEEP] = usable[first : first + _DEEP]
+            self.of([some], usable)
+
     def _keep(self, tiles: np.ndarray, usable: np.ndarray) -> None:
         """Have the sums of what is usable in some tiles, bool (block, pixel)."""
         new = tiles & self._any(self._kept != usable)

@@ -500,7 +500,7 @@ class State:
             with suppress(Exception):
                 fast.prepare()
                 if means is not None:
-                    means.of([self.usable()], self.usable())
+                    means.prepare(self.usable())
                 if self.light.has_level:
                     _ = self._measured
 
