@@ -349,12 +349,12 @@ def _values(
             return (*dims, "wl"), array.reshape(*shape, array.shape[-1])
         return dims, array.reshape(shape)
 
-    stored, joined = _calibration(ds)
+    stored, joined = calibration(ds)
     if stored is None and "radiance" in ds.variables:
         warn_of_unknown(ds, "bin")
     for quantity in [q for q in QUANTITIES if q in ds.variables]:
         variable = ds.variables[quantity]
-        found = statistics.statistics(members, _measured(ds, quantity, stored, joined, weights))
+        found = statistics.statistics(members, measured(ds, quantity, stored, joined, weights))
         result[f"{quantity}_n"] = shaped(found.pop("n").astype(np.int32), variable)
         result[quantity] = shaped(found.pop("mean"), variable)
         result |= {f"{quantity}_{name}": shaped(a, variable) for name, a in found.items()}
@@ -368,20 +368,17 @@ def _values(
     return result
 
 
-def measured(ds: xr.Dataset, quantity: str, weights: Weights) -> statistics.Measured:
-    """A quantity of a dataset (pic, pixel, ...), and what is known of it for its means."""
-    return _measured(ds, quantity, *_calibration(ds), weights)
-
-
-def _calibration(ds: xr.Dataset) -> tuple[Stored | None, Joined | None]:
+def calibration(ds: xr.Dataset) -> tuple[Stored | None, Joined | None]:
+    """What a dataset holds of its calibration: of one, or of several that were joined."""
     stored = Stored.of(ds) if has_terms(ds) else None
     joined = Joined.of(ds) if stored is None and "radiance" in ds.variables else None
     return stored, joined
 
 
-def _measured(
+def measured(
     ds: xr.Dataset, quantity: str, stored: Stored | None, joined: Joined | None, weights: Weights
 ) -> statistics.Measured:
+    """A quantity of a dataset (pic, pixel, ...), and what is known of it for its means."""
     return statistics.Measured(
         _arrays(ds, quantity, joined, weights),
         _shared(ds, quantity, stored, joined, weights),

@@ -469,16 +469,15 @@ def _eager(
     aggregation: Aggregation, members: Members, arrays: Rows, shared: Mapping[str, Shared]
 ) -> np.ndarray:
     """Statistics, (statistic, bin, wl)."""
-    n_wl = next(iter(arrays.values())).shape[2]
-    flat = {name: a.reshape(-1, n_wl) for name, a in arrays.items()}
-    given = parted(flat, shared)
+    given = parted(arrays, shared)
     return aggregation.over(members, *given, finish=True, threads=options.threads())
 
 
 def parted(arrays: Rows, shared: Mapping[str, Shared]) -> tuple[Rows, Mapping[str, Shared]]:
-    """Arrays (spectrum, wl), and what is shared, those that each spectrum has for itself too."""
-    own = {name: Shared.of_each(a) for name, a in arrays.items() if name in _SHARED}
-    return {name: a for name, a in arrays.items() if name not in own}, {**shared, **own}
+    """Arrays (pic, pixel, wl) as (spectrum, wl), and what is shared, of each spectrum too."""
+    flat = {name: a.reshape(-1, a.shape[2]) for name, a in arrays.items()}
+    own = {name: Shared.of_each(a) for name, a in flat.items() if name in _SHARED}
+    return {name: a for name, a in flat.items() if name not in own}, {**shared, **own}
 
 
 def _lazy(
@@ -503,11 +502,10 @@ def _lazy(
         some = slice(start * n_pixel, stop * n_pixel)
         here = members.within(some.start, some.stop)
         part = {name: a.within(some, slice(*columns)) for name, a in shared.items()}
-        n_wl = blocks[0].shape[2]
-        flat = {name: b.reshape(-1, n_wl) for name, b in zip(names, blocks, strict=True)}
+        given = parted(dict(zip(names, blocks, strict=True)), part)
         # The blocks of lazy arrays are shared out by dask.
-        sums = aggregation.over(here, *parted(flat, part), finish=False)
-        return sums.reshape(1, -1, n_wl)
+        sums = aggregation.over(here, *given, finish=False)
+        return sums.reshape(1, -1, blocks[0].shape[2])
 
     sums = da.map_blocks(
         block,

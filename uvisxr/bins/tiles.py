@@ -12,7 +12,7 @@ import xarray as xr
 
 from .. import options
 from . import statistics
-from .binning import measured
+from .binning import calibration, measured
 from .members import Members
 
 #: Exposures of a tile, at one pixel. Deeper ones take less memory, 100 kB each of 1,024
@@ -31,10 +31,10 @@ class Means:
     """
 
     def __init__(self, ds: xr.Dataset) -> None:
-        found = measured(ds, "radiance", "expected")
+        found = measured(ds, "radiance", *calibration(ds), "expected")
         n_pic, n_pixel, n_wl = (ds.sizes[dim] for dim in ("pic", "pixel", "wl"))
-        flat = {name: np.asarray(a).reshape(-1, n_wl) for name, a in found.arrays.items()}
-        self._given = statistics.parted(flat, found.shared)
+        arrays = {name: np.asarray(a) for name, a in found.arrays.items()}
+        self._given = statistics.parted(arrays, found.shared)
         self._aggregation = found.aggregation
         self._lock = threading.Lock()
         self._first = np.arange(0, n_pic, _DEEP)

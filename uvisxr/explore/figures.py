@@ -522,7 +522,7 @@ class Figures:
         for key, colour in (("first", "orange"), ("second", "blue")):
             mask = getattr(now, key)
             if mask.any():
-                good = int((mask & (self._session.flags(now) == 0)).sum())
+                good = int((mask & self._session.usable(now)).sum())
                 word = "spectrum" if good == 1 else "spectra"
                 words.append(f"{good:,} {word} ({colour})")
         return f"{'Means' if len(words) > 1 else 'Mean'} of {' and of '.join(words)}"

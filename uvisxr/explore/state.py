@@ -190,7 +190,7 @@ class State:
             The dataset is none of which `bin` makes means.
         """
         now = now or self._now
-        usable = self.flags(now) == 0
+        usable = self.usable(now)
         groups = [mask & usable for mask in self.groups(now)]
         if not any(mask.any() for mask in groups):
             raise ArgumentError("all spectra that are selected have a flag")
@@ -246,9 +246,8 @@ class State:
     @property
     def code(self) -> str:
         """A script, or a cell of a notebook, that makes the same numbers and figures."""
-        return script.script(
-            self._source, self._before, self._now, self.sky, self._ds, self.usable()
-        )
+        now = self._now
+        return script.script(self._source, self._before, now, self.sky, self._ds, self.usable(now))
 
     # What is done -------------------------------------------------------------------------------
 
@@ -511,9 +510,9 @@ class State:
         """What losses are known by, of each spectrum."""
         return losses.features(self._ds)
 
-    def usable(self) -> np.ndarray:
+    def usable(self, now: Work | None = None) -> np.ndarray:
         """Spectra without a flag, which means are made of, bool (pic, pixel)."""
-        return np.asarray(self.flags() == 0)
+        return np.asarray(self.flags(now) == 0)
 
     def describe(self, i: int, j: int) -> list[tuple[str, str]]:
         """What is known of the spectrum at a position: names and values with their units."""
